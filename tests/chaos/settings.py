@@ -1,0 +1,27 @@
+"""The site's own settings for the chaos suite.
+
+The rarer sweeps come often (`TIDY_SECONDS`), a small collection is searched as a large one is (`EXACT_CHUNKS`), an
+embedding server can be misled, and `SABOTAGE` names a safeguard that this site is to run without.
+"""
+
+import os
+from functools import partial
+
+from search_app import planner
+from vectorsite.private import crash_report, report_stuck
+from vectorsite.settings import *  # noqa: F403
+from vectorsite.settings import CELERY_BEAT_SCHEDULE, EMBEDDERS, INSTALLED_APPS, VAR_DIR, VECTOR_STORES
+
+planner.EXACT_CHUNKS = int(os.environ.get("EXACT_CHUNKS", "20"))
+CELERY_BEAT_SCHEDULE["tidy"]["schedule"] = float(os.environ.get("TIDY_SECONDS", "2"))
+EMBEDDERS["openai"]["OPTIONS"] |= {"model": "chaos", "timeout": 3.0}
+# An answer that never comes is given up before a run is over.
+VECTOR_STORES["default"]["OPTIONS"]["timeout"] = float(os.environ.get("STORE_SECONDS", "5"))
+
+# Chroma is the harness's own; it is watched over as the private one is.
+STORE_RESTARTERS = {"default": partial(report_stuck, VAR_DIR, "chroma")}
+STORE_CRASH_REPORTS = {"default": crash_report(VAR_DIR, "chroma")}
+
+SABOTAGE = os.environ.get("SABOTAGE", "")
+if SABOTAGE:
+    INSTALLED_APPS += ["tests.chaos.sabotage.SabotageConfig"]
