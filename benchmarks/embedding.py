@@ -7,16 +7,15 @@ written to var/reports/bench.json.
 """
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
 import numpy as np
-from django.conf import settings
+
+from benchmarks import report
 
 ROUNDS = 5
 
@@ -52,30 +51,20 @@ def main() -> None:
         naive.append(len(texts) / seconds(lambda: embedder.embed_passages(padded)))
     query = [seconds(lambda: embedder.embed_query("how do I compress a file")) * 1000 for _ in range(50)]
     tokens = float(np.mean(embedder.count_tokens(texts)))
-    report = {
-        "embedding": {
-            "ours": round(statistics.median(ours), 1),
-            "other": round(statistics.median(naive), 1),
-            "unit": "texts/s",
-            "ratio": round(statistics.median(a / b for a, b in zip(ours, naive, strict=True)), 2),
-            "conditions": (
-                f"{len(texts)} docstrings, {tokens:.0f} tokens on average; other: each filled to "
-                f"{embedder.max_tokens} tokens; one process, one thread, medians of {ROUNDS} rounds in turn"
-            ),
-        },
-        "query": {
-            "ours": round(statistics.median(query), 2),
-            "other": None,
-            "unit": "ms",
-            "ratio": None,
-            "conditions": "one short question, p50 of 50",
-        },
-    }
-    path = Path(settings.VAR_DIR) / "reports" / "bench.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2))
-    print(json.dumps(report, indent=2))
-    print(f"Written to {path}")
+    report.add(
+        "embedding",
+        ours=statistics.median(ours),
+        other=statistics.median(naive),
+        unit="texts/s",
+        ratio=report.median_ratio(ours, naive),
+        conditions=(
+            f"{len(texts)} docstrings, {tokens:.0f} tokens on average; other: each filled to {embedder.max_tokens} "
+            f"tokens; one process, one thread, medians of {ROUNDS} rounds in turn"
+        ),
+    )
+    report.add(
+        "query", ours=statistics.median(query), other=None, unit="ms", conditions="one short question, p50 of 50"
+    )
 
 
 if __name__ == "__main__":
