@@ -30,6 +30,8 @@ class Strategy(StrEnum):
     EXACT = "exact"
     # The store names more candidates than asked for, and SQL drops those that the filter does not keep.
     OVERFETCH = "overfetch"
+    # The words of the question are looked up, best matches first, and SQL drops those that the filter does not keep.
+    LEXICAL = "lexical"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,13 @@ def plan_search(counts: Counts, *, wanted: int, is_filtered: bool) -> Plan:
             fetch=min(fetch * FILTER_ALLOWANCE, MOST_FETCHED),
         )
     return Plan(strategy=Strategy.OVERFETCH, wanted=wanted, reason="There is no filter.", fetch=fetch)
+
+
+def plan_words(*, wanted: int, is_filtered: bool) -> Plan:
+    """Plan how many of the best matches of the words are checked at first."""
+    fetch = max(LEAST_FETCHED, wanted * PASSAGES_PER_DOCUMENT) * (FILTER_ALLOWANCE if is_filtered else 1)
+    reason = "The words of the question are looked up."
+    return Plan(strategy=Strategy.LEXICAL, wanted=wanted, reason=reason, fetch=min(fetch, MOST_FETCHED))
 
 
 def plan_filtered(plan: Plan, kept: Kept) -> Plan:

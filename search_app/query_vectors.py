@@ -1,13 +1,26 @@
 """Questions as vectors: embedded by the profile of the index that is searched, and remembered for a while."""
 
+import logging
 import threading
 from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collections_app import outages
+from collections_app.exceptions import (
+    EmbedderMisconfigured,
+    EmbedderUnavailable,
+    EmbeddingInputRefused,
+    EmbeddingResponseInvalid,
+    ProfileMismatch,
+    VectorsiteError,
+)
 from collections_app.models import EmbeddingProfile
 from collections_app.profiles import embedder_for
+from search_app.degradation import Code
+
+logger = logging.getLogger(__name__)
 
 # Typing, paging and filtering ask the same question again and again. 512 vectors of 1,536 dimensions are 3 MB.
 _CAPACITY = 512
@@ -38,14 +51,60 @@ class _Recent:
 _recent = _Recent(_CAPACITY)
 
 
+class QuestionNotEmbedded(VectorsiteError):
+    """The question has no vector now; `code` says why."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
 def query_vector(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
     """Return the unit vector, float32 [d], of a question; a remembered one needs no embedder.
 
-    Raises EmbeddingError or ConfigurationError.
+    An outage is noted for all processes, which then leave the embedder alone until it works again. Raises
+    QuestionNotEmbedded, whatever the embedder does.
     """
     key = (profile.fingerprint, text)
     vector = _recent.get(key)
     if vector is None:
-        vector = embedder_for(profile).embed_query(text)
+        if outages.is_paused(profile):
+            raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
+        vector = _embed(profile, text)
         _recent.put(key, vector)
     return vector
+
+
+def _embed(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
+    try:
+        return _checked(embedder_for(profile).embed_query(text), profile)
+    except Exception as error:
+        # Whatever a backend, its library or a foreign server comes up with, a search answers.
+        logger.warning("A question could not be embedded with %s.", profile, exc_info=True)
+        if isinstance(error, EmbedderUnavailable | EmbedderMisconfigured):
+            # Whether it fails at this question alone, a worker finds out at once.
+            outages.doubt(profile, error)
+        raise QuestionNotEmbedded(_code_of(error)) from error
+
+
+def _checked(vector: NDArray[np.float32], profile: EmbeddingProfile) -> NDArray[np.float32]:
+    if vector.shape != (profile.dimensions,):
+        raise ProfileMismatch(
+            f"The embedder answered with an array of shape {vector.shape} where the profile {profile.name!r} has "
+            f"{profile.dimensions} dimensions. Put the old model back, or rebuild with a new profile."
+        )
+    if not np.isfinite(vector).all():
+        raise EmbeddingResponseInvalid("The embedder answered with a vector that is not finite; look at its log.")
+    return vector
+
+
+def _code_of(error: Exception) -> Code:
+    match error:
+        case ProfileMismatch():
+            return Code.EMBEDDER_CHANGED
+        case EmbedderUnavailable():
+            return Code.EMBEDDER_DOWN
+        case EmbeddingInputRefused():
+            return Code.QUESTION_REFUSED
+        case _:
+            return Code.EMBEDDER_FAILED

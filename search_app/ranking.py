@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A document's best passage so far, and its cosine similarity to the question."""
+    """A document's best passage so far, and its score in the measure of the leg that found it."""
 
     document_id: int
     chunk_id: int
-    similarity: float
+    score: float
 
 
 class Ranking:
-    """Keeps the best passage of every document that was offered. Equal similarities are ordered by document."""
+    """Keeps the best passage of every document that was offered. Equal scores are ordered by document."""
 
     def __init__(self) -> None:
         self._best: dict[int, Candidate] = {}
@@ -28,17 +28,17 @@ class Ranking:
     def offer(self, candidate: Candidate) -> None:
         """Take the passage if its document has none that is as good."""
         known = self._best.get(candidate.document_id)
-        if known is None or candidate.similarity > known.similarity:
+        if known is None or candidate.score > known.score:
             self._best[candidate.document_id] = candidate
 
     def offer_all(
-        self, document_ids: NDArray[np.int64], chunk_ids: NDArray[np.int64], similarities: NDArray[np.float32]
+        self, document_ids: NDArray[np.int64], chunk_ids: NDArray[np.int64], scores: NDArray[np.float32]
     ) -> None:
         """Offer passages given as columns of equal length, only the best one of each document singly."""
-        order = np.argsort(-similarities, kind="stable")
+        order = np.argsort(-scores, kind="stable")
         _documents, firsts = np.unique(document_ids[order], return_index=True)
         for row in order[firsts]:
-            self.offer(Candidate(int(document_ids[row]), int(chunk_ids[row]), float(similarities[row])))
+            self.offer(Candidate(int(document_ids[row]), int(chunk_ids[row]), float(scores[row])))
 
     def forget(self, document_ids: Iterable[int]) -> None:
         """Drop documents, whatever was offered for them."""
@@ -47,5 +47,5 @@ class Ranking:
 
     def slice(self, start: int, end: int) -> list[Candidate]:
         """Return the candidates from rank `start` (counted from 0) up to, not including, `end`."""
-        ranked = sorted(self._best.values(), key=lambda known: (-known.similarity, known.document_id))
+        ranked = sorted(self._best.values(), key=lambda known: (-known.score, known.document_id))
         return ranked[start:end]

@@ -16,6 +16,7 @@ from collections_app.metadata import FieldSpec
 from collections_app.models import Chunk, MetadataField, MetadataValue
 from search_app.filters import split_key
 from search_app.highlighting import Fragment, excerpt
+from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
 from search_app.search import Hit
 
@@ -53,7 +54,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One hit. `score` is the cosine."""
+    """One hit. `score` is the cosine, or BM25 where only words could be compared."""
 
     title: str
     url: str
@@ -61,6 +62,7 @@ class Result:
     language: str
     passage: Sequence[Fragment]
     score: float
+    measure: Measure
     values: Sequence[FieldValues]
 
 
@@ -75,6 +77,7 @@ def results_of(hits: Sequence[Hit], parameters: Parameters, fields: Sequence[Met
             language=hit.chunk.language or hit.chunk.document.effective_language,
             passage=excerpt(hit.chunk.text, parameters.query, length=EXCERPT_CHARACTERS),
             score=hit.score,
+            measure=hit.measure,
             values=_field_values(values[hit.chunk.document_id], parameters),
         )
         for hit in hits

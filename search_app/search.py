@@ -1,26 +1,24 @@
 """Run a search: question -> vector -> plan -> ranked documents -> what SQL says of them now."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
-from numpy.typing import NDArray
 
-from collections_app.exceptions import ConfigurationError, EmbeddingError, InvalidSearchRequest
+from collections_app.exceptions import InvalidSearchRequest
 from collections_app.extraction.characters import clean_text
-from collections_app.models import Chunk, ChunkState, Collection, User, VectorIndex
+from collections_app.models import Chunk, ChunkState, Collection, IndexState, User, VectorIndex
+from search_app.degradation import Code, Degradation, because
 from search_app.filters import EVERYTHING, Expression
+from search_app.leg import Leg, Measure
+from search_app.lexical import LexicalLeg
 from search_app.planner import Plan
-from search_app.query_vectors import query_vector
+from search_app.query_vectors import QuestionNotEmbedded, query_vector
 from search_app.ranking import Candidate, Ranking
 from search_app.scope import Scope, readable_collections
 from search_app.semantic import SemanticLeg
 from search_app.stopwatch import Stopwatch
-
-logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 10
 MOST_RESULTS = 200
@@ -46,15 +44,16 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document, by its best passage. `score` is the cosine of passage and question, from -1 to 1."""
+    """A document, by its best passage, with its score in a measure that is the same for all hits of an answer."""
 
     chunk: Chunk
     score: float
+    measure: Measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResponse:
-    """The answer. `degraded` says, for people, why it is less than it should be; then `answered` may be False.
+    """The answer. `degraded` says why it is less than it should be; then `answered` may be False.
 
     `total_estimate` is how many documents the filter keeps, None where that was not counted; `timings` are
     milliseconds by step.
@@ -64,10 +63,15 @@ class SearchResponse:
     has_more: bool = False
     answered: bool = True
     total_estimate: int | None = None
-    degraded: str | None = None
+    degraded: tuple[Degradation, ...] = ()
     plan: Plan | None = None
     candidates: int = 0
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it holds all that it would hold if nothing were degraded."""
+        return self.answered and all(reason.is_harmless for reason in self.degraded)
 
 
 def clean_query(query: str) -> str:
@@ -85,21 +89,27 @@ def search(request: SearchRequest) -> SearchResponse:
     query = clean_query(request.query)
     if not query:
         return SearchResponse()
-    index = _serving_index(request.collection)
-    if index is None:
-        return SearchResponse(answered=False, degraded=_("This collection has no index that could be searched yet."))
+    while index := _serving_index(request.collection):
+        response = _answer(request, index, query)
+        # One that was dropped on the way, after another took over, may have lost what it was asked for.
+        if not VectorIndex.objects.filter(pk=index.pk, state=IndexState.DROPPED).exists():
+            return response
+    return SearchResponse(answered=False, degraded=(because(Code.NO_INDEX),))
+
+
+def _answer(request: SearchRequest, index: VectorIndex, query: str) -> SearchResponse:
     watch = Stopwatch()
-    with watch.step("embed"):
-        vector = _embed(index, query)
-    if vector is None:
-        reason = _("The embedding model cannot be used now, so questions cannot be understood.")
-        return SearchResponse(answered=False, degraded=reason, timings=watch.timings)
-    return _run(request, index, vector, watch)
-
-
-def _run(request: SearchRequest, index: VectorIndex, vector: NDArray[np.float32], watch: Stopwatch) -> SearchResponse:
     scope = Scope(index, request.user, request.filter)
-    leg = SemanticLeg(scope, vector, watch)
+    words = LexicalLeg(scope, query, watch)
+    try:
+        with watch.step("embed"):
+            vector = query_vector(index.profile, query)
+    except QuestionNotEmbedded as error:
+        return _run(request, words, watch, because(error.code), because(Code.WORDS_ALONE))
+    return _run(request, SemanticLeg(scope, vector, watch, words), watch)
+
+
+def _run(request: SearchRequest, leg: Leg, watch: Stopwatch, *degraded: Degradation) -> SearchResponse:
     end = request.offset + request.limit
     # One more than shown tells whether there is a next page.
     found = leg.run(wanted=end + 1)
@@ -109,7 +119,7 @@ def _run(request: SearchRequest, index: VectorIndex, vector: NDArray[np.float32]
         hits=hits,
         has_more=len(found.ranking) > end,
         total_estimate=found.plan.kept.documents if found.plan.kept else None,
-        degraded=found.degraded,
+        degraded=degraded + found.degraded,
         plan=found.plan,
         candidates=found.candidates,
         timings=watch.timings,
@@ -128,18 +138,11 @@ def _check(request: SearchRequest) -> None:
 
 def _serving_index(collection: Collection) -> VectorIndex | None:
     serving = Collection.objects.filter(pk=collection.pk).values("serving_index")
-    return VectorIndex.objects.select_related("profile").filter(pk__in=serving).first()
+    serving_now = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
+    return serving_now.select_related("profile").first()
 
 
-def _embed(index: VectorIndex, query: str) -> NDArray[np.float32] | None:
-    try:
-        return query_vector(index.profile, query)
-    except (EmbeddingError, ConfigurationError) as error:
-        logger.warning("A question to index %s could not be embedded: %s", index.pk, error)
-        return None
-
-
-def _read(leg: SemanticLeg, ranking: Ranking, start: int, end: int) -> list[Hit]:
+def _read(leg: Leg, ranking: Ranking, start: int, end: int) -> list[Hit]:
     """Read the passages of one page as they are now; a document that changed meanwhile is ranked anew."""
     for _round in range(_ROUNDS):
         page = ranking.slice(start, end)
@@ -148,7 +151,11 @@ def _read(leg: SemanticLeg, ranking: Ranking, start: int, end: int) -> list[Hit]
         if not lost:
             break
         leg.replace(ranking, lost)
-    return [Hit(chunks[candidate.chunk_id], candidate.similarity) for candidate in page if candidate.chunk_id in chunks]
+    return [
+        Hit(chunks[candidate.chunk_id], candidate.score, leg.measure)
+        for candidate in page
+        if candidate.chunk_id in chunks
+    ]
 
 
 def _live_chunks(scope: Scope, page: list[Candidate]) -> dict[int, Chunk]:

@@ -3,27 +3,28 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from django.utils.formats import number_format
-from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from collections_app import outages
+from collections_app import outages, tasks
 from collections_app.exceptions import (
-    VectorsiteError,
     VectorStoreCollectionBroken,
     VectorStoreCollectionMissing,
     VectorStoreError,
     VectorStoreUnavailable,
+    VectorStoreWentDown,
 )
-from collections_app.models import ChunkState, VectorIndex, VectorStoreStatus
+from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.projection import readable_collection
-from collections_app.vectors import live_vectors
+from collections_app.vectors import as_vector, is_usable, live_vectors
 from collections_app.vectorstores import Match, load_vector_store
+from search_app.degradation import Code, because, partial
+from search_app.leg import Found, Measure
+from search_app.lexical import LexicalLeg
 from search_app.planner import Plan, Strategy, plan_filtered, plan_search
 from search_app.ranking import Candidate, Ranking
 from search_app.scope import Scope
@@ -33,22 +34,22 @@ logger = logging.getLogger(__name__)
 
 # How long reading vectors from SQL may take when the store cannot be asked.
 EXACT_SECONDS = 2.0
+# How long the store may think about a question. One that takes longer hangs, or is loading what it will then have.
+STORE_SECONDS = 5.0
 # Documents whose vectors are read at once: bounds memory, and how far the time above is overrun.
 _SLICE = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The ranking, by which plan, how many passages were compared or named for it, and what went wrong, for people."""
-
-    ranking: Ranking
-    plan: Plan
-    candidates: int
-    degraded: str | None = None
+# How many of the store's best answers are compared with SQL, and how far rounding may move a cosine.
+_VERIFIED, _TOLERANCE = 10, 1e-3
+# Documents that are compared because of their words when that time is over.
+_BY_WORDS = 500
 
 
 class StoreNotUsable(VectorStoreError):
-    """The store cannot answer now; the text says why, for people to read."""
+    """The store cannot answer now; `code` says why."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.value)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class SemanticLeg:
     scope: Scope
     vector: NDArray[np.float32]
     watch: Stopwatch
+    # Says which documents to compare when there is no time to compare them all.
+    words: LexicalLeg
+    measure = Measure.COSINE
 
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents. Whatever is wrong with the store, SQL answers, within EXACT_SECONDS."""
@@ -68,10 +72,9 @@ class SemanticLeg:
             return self._from_sql(plan)
         try:
             return self._from_store(plan)
-        except StoreNotUsable as reason:
+        except StoreNotUsable as error:
             found = self._from_sql(plan)
-            degraded = " ".join(filter(None, [str(reason), found.degraded]))
-            return dataclasses.replace(found, degraded=degraded)
+            return dataclasses.replace(found, degraded=(because(error.code), *found.degraded))
 
     def replace(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
@@ -99,8 +102,9 @@ class SemanticLeg:
         deadline = time.monotonic() + EXACT_SECONDS
         for part in _slices(self._newest_documents() if document_ids is None else document_ids):
             if documents and time.monotonic() > deadline:
-                degraded = _out_of_time(documents, plan)
-                return Found(ranking=ranking, plan=plan, candidates=compared, degraded=degraded)
+                compared += self._offer_by_words(ranking)
+                degraded = partial(compared=documents, of=self._count_documents(plan))
+                return Found(ranking=ranking, plan=plan, candidates=compared, degraded=(degraded,))
             compared += self._offer(ranking, part)
             documents += len(part)
         return Found(ranking=ranking, plan=plan, candidates=compared)
@@ -108,9 +112,19 @@ class SemanticLeg:
     def _offer(self, ranking: Ranking, document_ids: Sequence[int] | None) -> int:
         with self.watch.step("compare"):
             live = live_vectors(self.scope.index, document_ids=document_ids)
-            if len(live.ids):
-                ranking.offer_all(live.document_ids, live.ids, live.matrix @ self.vector)
+            similarities = live.matrix @ self.vector
+            # A damaged vector may hold anything; the audit finds it.
+            usable = np.isfinite(similarities)
+            if usable.any():
+                ranking.offer_all(live.document_ids[usable], live.ids[usable], similarities[usable])
         return len(live.ids)
+
+    def _offer_by_words(self, ranking: Ranking) -> int:
+        best = self.words.run(wanted=_BY_WORDS).ranking.slice(0, _BY_WORDS)
+        return self._offer(ranking, [candidate.document_id for candidate in best])
+
+    def _count_documents(self, plan: Plan) -> int:
+        return plan.kept.documents if plan.kept else self.scope.documents().count()
 
     def _newest_documents(self) -> Iterator[int]:
         return self.scope.documents().order_by("-pk").values_list("pk", flat=True).iterator(chunk_size=_SLICE)
@@ -121,7 +135,7 @@ class SemanticLeg:
         """Ask the store for ever more passages until enough documents are in scope, or it is quicker to ask SQL."""
         name = readable_collection(self.scope.index)
         if name is None:
-            raise StoreNotUsable(_("The vector store is being filled."))
+            raise StoreNotUsable(Code.STORE_FILLING)
         if self.scope.is_filtered:
             ranking, named = self._ask(name, plan.fetch)
             if len(ranking) >= plan.wanted:
@@ -150,17 +164,15 @@ class SemanticLeg:
 
     def _ask_store(self, name: str, limit: int) -> list[Match]:
         index = self.scope.index
-        status = VectorStoreStatus.objects.filter(alias=index.store).first()
-        if status and not outages.may_use(status):
-            raise StoreNotUsable(_("The vector store does not answer."))
+        if outages.is_store_paused(index.store):
+            raise StoreNotUsable(Code.STORE_PAUSED)
         try:
-            matches = load_vector_store(index.store).query(name, self.vector, limit=limit)
-        except VectorsiteError as error:
-            logger.warning("Searching index %s without the vector store: %s", index.pk, error)
-            raise StoreNotUsable(_reason(index, error)) from error
-        if status:
-            outages.resume(status)
-        return matches
+            return load_vector_store(index.store).within(STORE_SECONDS).query(name, self.vector, limit=limit)
+        except Exception as error:
+            # Whatever an adapter, its library or a foreign server comes up with, SQL answers.
+            logger.warning("Searching index %s without the vector store.", index.pk, exc_info=True)
+            _tell_the_write_side(index, error)
+            raise StoreNotUsable(_code_of(error)) from error
 
     def _check(self, matches: Sequence[Match]) -> Ranking:
         """Keep what is live and in scope; a document whose passage was just retired answers with those it has now."""
@@ -173,30 +185,53 @@ class SemanticLeg:
                 ranking.offer(Candidate(document_id, chunk_id, similarities[chunk_id]))
             elif state == ChunkState.RETIRED:
                 superseded.add(document_id)
+        self._verify({candidate.chunk_id: candidate.score for candidate in ranking.slice(0, _VERIFIED)})
         if superseded:
             self._offer(ranking, sorted(superseded))
         return ranking
 
+    def _verify(self, similarities: Mapping[int, float]) -> None:
+        """Compare the best of what the store says with the vectors in SQL: a damaged one may answer without an error.
 
-def _reason(index: VectorIndex, error: VectorsiteError) -> str:
-    """Say for people why the store gave no answer; an outage is noted for all processes."""
+        Raises StoreNotUsable where they differ, and has everything in the store compared.
+        """
+        vectors = Chunk.objects.filter(pk__in=similarities, embedding__isnull=False)
+        dimensions = self.scope.index.profile.dimensions
+        for chunk_id, raw in vectors.values_list("pk", "embedding__vector"):
+            if not is_usable(raw, dimensions=dimensions):
+                # It is SQL's that is damaged, which the audit mends.
+                continue
+            similarity = float(as_vector(raw) @ self.vector)
+            if abs(similarity - similarities[chunk_id]) > _TOLERANCE:
+                logger.warning(
+                    "The vector store says %f of chunk %s, and it is %f: everything in it will be compared.",
+                    similarities[chunk_id],
+                    chunk_id,
+                    similarity,
+                )
+                outages.note_crash(outages.store_status(self.scope.index.store))
+                raise StoreNotUsable(Code.STORE_FAILED)
+
+
+def _tell_the_write_side(index: VectorIndex, error: Exception) -> None:
+    """Note an outage for all processes; have anything else looked into at once, so that healing begins in seconds."""
+    if isinstance(error, VectorStoreWentDown) and error.is_silent:
+        # Who asks waits less long than who works; the prober finds out whether it hangs.
+        error = VectorStoreWentDown(str(error), is_silent=True)
+    if isinstance(error, VectorStoreUnavailable):
+        outages.pause(outages.store_status(index.store), error)
+    else:
+        tasks.ring(tasks.check_collection, index.pk)
+
+
+def _code_of(error: Exception) -> Code:
     match error:
         case VectorStoreUnavailable():
-            outages.pause(outages.store_status(index.store), error)
-            return _("The vector store does not answer.")
+            return Code.STORE_DOWN
         case VectorStoreCollectionMissing() | VectorStoreCollectionBroken():
-            return _("The vector store has lost this collection; it will be rebuilt.")
+            return Code.COLLECTION_LOST
         case _:
-            return _("The vector store could not answer.")
-
-
-def _out_of_time(documents: int, plan: Plan) -> str:
-    """Say for people that only so many documents, the newest ones, could be compared."""
-    numbers = {"documents": number_format(documents, force_grouping=True)}
-    if plan.kept is None:
-        return _("Only the %(documents)s newest documents could be compared in time.") % numbers
-    numbers["whole"] = number_format(plan.kept.documents, force_grouping=True)
-    return _("Only the %(documents)s newest of %(whole)s documents could be compared in time.") % numbers
+            return Code.STORE_FAILED
 
 
 def _slices(document_ids: Iterable[int]) -> Iterator[list[int]]:

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
 
-from search_app import views
+from search_app import api, views
 from search_app.security import own_files_only
 
 app_name = "search"
@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern] = [
     path("sources/<uuid:public_id>/", views.source, name="source"),
     path("login/", own_files_only(LoginView.as_view(template_name="search_app/login.html")), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
-    path("healthz", views.healthz, name="healthz"),
+    path("api/search", api.search, name="api-search"),
+    path("api/collections", api.collections, name="api-collections"),
 ]

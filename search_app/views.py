@@ -4,9 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db import DatabaseError, connection
 from django.db.models import Count
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -120,15 +119,3 @@ def source(request: HttpRequest, public_id: UUID) -> FileResponse:
     return make_inert(
         FileResponse(content, as_attachment=True, filename=found.filename, content_type="application/octet-stream")
     )
-
-
-@never_cache
-@require_safe
-def healthz(request: HttpRequest) -> JsonResponse:
-    """Say whether SQL answers. The store and the embedder may be down; the site then still works."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable"}, status=503)
-    return JsonResponse({"status": "ok"})

@@ -8,6 +8,7 @@ register = template.Library()
 
 _STEPS = {
     "embed": gettext_lazy("Question embedded"),
+    "words": gettext_lazy("Words looked up"),
     "count": gettext_lazy("Candidates counted"),
     "compare": gettext_lazy("Passages compared"),
     "store": gettext_lazy("Vector store asked"),

@@ -19,9 +19,10 @@ _PASSAGE_CHARACTERS = 240
 class Command(BaseCommand):
     help = (
         "Search a collection as the web page does, seeing everything. With --json, one object is printed: query, "
-        "collection, degraded (null, or why the answer is less than it should be), plan, timings (milliseconds by "
-        "step) and hits, each with score (cosine), document (its public id), key, title, address, revision, start, "
-        "end and passage. The exit status is 2 when the collection, a filter or the limit is wrong."
+        "collection, degraded (null, or why the answer is less than it should be: a list of code and reason), "
+        "answered, plan, timings (milliseconds by step) and hits, each with score (cosine), document (its public id), "
+        "key, title, address, revision, start, end and passage. The exit status is 2 when the collection, a filter or "
+        "the limit is wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -55,8 +56,8 @@ class Command(BaseCommand):
             self._print(response)
 
     def _print(self, response: SearchResponse) -> None:
-        if response.degraded:
-            self.stderr.write(self.style.WARNING(response.degraded))
+        for degradation in response.degraded:
+            self.stderr.write(self.style.WARNING(degradation.text))
         if response.answered and not response.hits:
             self.stdout.write("Nothing was found.")
         for hit in response.hits:
@@ -91,7 +92,8 @@ def _as_json(request: SearchRequest, response: SearchResponse) -> dict[str, Any]
     return {
         "query": request.query,
         "collection": request.collection.slug,
-        "degraded": response.degraded,
+        "degraded": [reason.as_json() for reason in response.degraded] or None,
+        "answered": response.answered,
         "plan": plan and {"strategy": plan.strategy, "reason": plan.reason, "candidates": response.candidates},
         "timings": response.timings,
         "hits": [_hit_as_json(hit) for hit in response.hits],

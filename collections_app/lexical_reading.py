@@ -1,0 +1,98 @@
+"""Asks an index's segments and unmerged rows for a question's terms."""
+
+from collections import Counter
+from collections.abc import Collection as Sized
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+from django.db.models import Q
+from numpy.typing import NDArray
+
+from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bucket_of, number_of, score, terms_of
+from collections_app.lexical_segments import tombstones
+from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
+
+# A question of a page of text is asked by its most frequent terms.
+MOST_TERMS = 100
+# How often all is read again because segments were merged meanwhile.
+_ATTEMPTS = 3
+# Chunks and lengths of so many segments are remembered, each up to 3 MB.
+_REMEMBERED = 16
+
+
+def search_words(index_id: int, question: str) -> Scores:
+    """Return the BM25 scores of the chunks that have any of the question's terms.
+
+    They were live when they were read; whoever shows them looks again.
+    """
+    asked = dict(Counter(map(number_of, terms_of(question))).most_common(MOST_TERMS))
+    if not asked:
+        return score([], {})
+    return score(_read(index_id, list(asked)), asked)
+
+
+def _read(index_id: int, terms: Sized[int]) -> list[Part]:
+    """Read everything that counts. A merge moves chunks between what is read first and last: then once more."""
+    before = _segments(index_id)
+    for _attempt in range(_ATTEMPTS):
+        parts = [_unmerged(index_id, terms), *_merged(before, tombstones(index_id), terms)]
+        after = _segments(index_id)
+        if after == before:
+            break
+        before = after
+    return parts
+
+
+Known = tuple[int, int, datetime]
+
+
+def _segments(index_id: int) -> list[Known]:
+    complete = LexicalSegment.objects.filter(index=index_id, complete=True).order_by("pk")
+    return list(complete.values_list("pk", "bits", "created_at"))
+
+
+def _unmerged(index_id: int, terms: Sized[int]) -> Part:
+    rows = LexicalRow.objects.filter(index=index_id, merged=False).order_by("pk")
+    read = list(rows.values_list("pk", "length", "terms"))
+    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read])
+    return Part(
+        chunks=np.array([pk for pk, _length, _raw in read], dtype=np.int64),
+        lengths=np.array([length for _pk, length, _raw in read], dtype=np.uint32),
+        matches={term: postings.find(term) for term in terms},
+        gone=np.empty(0, np.int64),
+    )
+
+
+def _merged(segments: Sequence[Known], gone: NDArray[np.int64], terms: Sized[int]) -> list[Part]:
+    if not segments:
+        return []
+    wanted = Q()
+    for pk, bits, _created in segments:
+        wanted |= Q(segment=pk, bucket__in={bucket_of(term, bits) for term in terms})
+    buckets: dict[int, dict[int, Bucket]] = {pk: {} for pk, _bits, _created in segments}
+    for pk, number, raw in LexicalPostings.objects.filter(wanted).values_list("segment", "bucket", "postings"):
+        buckets[pk][number] = Bucket.from_bytes(raw)
+    return [_part(known, buckets[known[0]], gone, terms) for known in segments]
+
+
+def _part(known: Known, buckets: dict[int, Bucket], gone: NDArray[np.int64], terms: Sized[int]) -> Part:
+    pk, bits, created = known
+    try:
+        chunks, lengths = _header(pk, created)
+    except LexicalSegment.DoesNotExist:
+        # Merged just now; the list of segments has changed, and all is read again.
+        return Part(np.empty(0, np.int64), np.empty(0, np.uint32), {}, np.empty(0, np.int64))
+    found = {term: buckets[number].find(term) for term in terms if (number := bucket_of(term, bits)) in buckets}
+    places = np.searchsorted(chunks, gone)
+    inside = places < len(chunks)
+    places, gone = places[inside], gone[inside]
+    return Part(chunks, lengths, found, places[chunks[places] == gone])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _header(pk: int, _created: datetime) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Return chunks and lengths of a segment, which never change. A database put back may give its number out again."""
+    chunks, lengths = LexicalSegment.objects.values_list("chunks", "lengths").get(pk=pk)
+    return np.frombuffer(chunks, dtype="<i8"), np.frombuffer(lengths, dtype="<u4")

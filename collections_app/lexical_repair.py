@@ -1,0 +1,45 @@
+"""Brings lexical rows into step with live chunks where they are not: sites older than the rows, and damage."""
+
+from django.db import transaction
+
+from collections_app import lexical_segments
+from collections_app.chunking import embedding_input
+from collections_app.lexical_rows import missing_rows, orphan_rows, remove_rows, row_of, write_rows
+from collections_app.locks import lock_documents, lock_indexes
+from collections_app.models import VectorIndex
+
+BATCH = 500
+
+
+def add_missing_rows(index: VectorIndex, *, limit: int = 40 * BATCH) -> int:
+    """Write the rows of at most `limit` live chunks that have none; return how many."""
+    added = 0
+    while added < limit and (count := _add_batch(index)):
+        added += count
+        lexical_segments.keep_up(index.pk)
+    return added
+
+
+def _add_batch(index: VectorIndex) -> int:
+    seen = list(missing_rows(index).order_by("pk").values_list("pk", "document")[:BATCH])
+    if not seen:
+        return 0
+    with transaction.atomic():
+        lock_indexes([index.pk])
+        lock_documents({document_id for _, document_id in seen})
+        # Whoever retires a chunk or writes its row holds these locks, so what is missing now stays so until we commit.
+        chunks = missing_rows(index).filter(pk__in=[pk for pk, _ in seen]).select_related("document").order_by("pk")
+        rows = [row_of(chunk, embedding_input(chunk.document.title, chunk.locator, chunk.text)) for chunk in chunks]
+        # One that was lost after it was merged must not be counted twice.
+        held = lexical_segments.held_by_segments(index.pk, [row.pk for row in rows])
+        for row in rows:
+            row.merged = row.pk in held
+        write_rows(rows)
+    return len(rows)
+
+
+@transaction.atomic
+def remove_orphan_rows(index: VectorIndex, *, limit: int = 10 * BATCH) -> int:
+    """Remove at most `limit` rows whose chunk is not live; return how many."""
+    # No chunk becomes live again, and a row is written together with the flip: what is an orphan now always is.
+    return remove_rows(list(orphan_rows(index).order_by("pk").values_list("pk", flat=True)[:limit]))

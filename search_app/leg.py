@@ -1,0 +1,43 @@
+"""What the legs of a search have in common: each finds documents by passages, in its own measure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from search_app.degradation import Degradation
+from search_app.planner import Plan
+from search_app.ranking import Ranking
+from search_app.scope import Scope
+
+
+class Measure(StrEnum):
+    """What a score is: the cosine of passage and question, from -1 to 1, or BM25, which has no upper end."""
+
+    COSINE = "cosine"
+    BM25 = "bm25"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The ranking, by which plan, how many passages were compared or named for it, and what went wrong."""
+
+    ranking: Ranking
+    plan: Plan
+    candidates: int
+    degraded: tuple[Degradation, ...] = ()
+
+
+class Leg(Protocol):
+    """One way of finding the documents in `scope` that answer a question."""
+
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def measure(self) -> Measure: ...
+
+    def run(self, *, wanted: int) -> Found:
+        """Find the `wanted` best documents, or all if there are fewer."""
+
+    def replace(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
+        """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
