@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 # In a text without any boundary the splitter counts tokens of all that is left again for every passage; a window
@@ -84,10 +85,16 @@ def _splitter(
 
     kind = MarkdownSplitter if markdown else TextSplitter
     if tokenizer is not None:
-        return kind.from_huggingface_tokenizer(tokenizer, capacity, overlap=overlap)
+        return _tokenizing_splitter(kind, tokenizer, capacity, overlap)
     if count_tokens is not None:
         return kind.from_callback(count_tokens, capacity, overlap=overlap)
     return kind(capacity, overlap=overlap)
+
+
+@lru_cache(maxsize=8)
+def _tokenizing_splitter(kind: Any, tokenizer: Any, capacity: int, overlap: int) -> Any:
+    # It takes a copy of the whole vocabulary, which costs more than to embed a short passage.
+    return kind.from_huggingface_tokenizer(tokenizer, capacity, overlap=overlap)
 
 
 def _windows(text: str) -> list[tuple[int, str]]:

@@ -37,13 +37,15 @@ class EmbedderUnavailable(EmbeddingError):
     """The embedder cannot be used now: unreachable, timed out, rate limited, failing.
 
     `retry_after` is the number of seconds that the embedder asked for, None when it did not say.
+    `is_rate_limit` says that it is up, and only wants to be asked less.
     """
 
     permanent = False
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, is_rate_limit: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.is_rate_limit = is_rate_limit
 
 
 class EmbedderMisconfigured(EmbeddingError, ConfigurationError):
@@ -72,6 +74,19 @@ class VectorStoreUnavailable(VectorStoreError):
     permanent = False
 
 
+class VectorStoreWentDown(VectorStoreUnavailable):
+    """The store hung up or fell silent in the middle of a request, as one does that dies or hangs because of it.
+
+    `collection` is the name of the collection that the request was about, "" when it was about none. `is_silent` says
+    that it may still be there, and hang.
+    """
+
+    def __init__(self, message: str, *, collection: str = "", is_silent: bool = False) -> None:
+        super().__init__(message)
+        self.collection = collection
+        self.is_silent = is_silent
+
+
 class VectorStoreCollectionMissing(VectorStoreError):
     """The physical collection does not exist in the store; it has to be rebuilt under a new generation."""
 
@@ -86,6 +101,12 @@ class VectorStoreCollectionBroken(VectorStoreError):
 
 class RecordRefused(VectorStoreError):
     """The store refuses this very record (metadata type, dimension); other records may well pass."""
+
+
+class RecordsExist(VectorStoreError):
+    """The store holds records under ids that were never given out before: it is ahead of the database."""
+
+    permanent = False
 
 
 class FilterNotSupported(VectorStoreError):
@@ -157,6 +178,10 @@ class InvalidMetadata(VectorsiteError):
 
 class InvalidDocument(VectorsiteError):
     """A document cannot be stored as given (empty text, key too long, duplicate key)."""
+
+
+class RebuildRefused(VectorsiteError):
+    """An index cannot be built, activated or dropped as asked, or not yet; the message names what is missing."""
 
 
 class DocumentCannotBeChunked(VectorsiteError):

@@ -162,9 +162,11 @@ def charge(lease: Lease, document_id: int, error: VectorsiteError) -> None:
 
 
 def _charge(entry: IndexEntry, error: VectorsiteError, *, superseded: bool) -> None:
+    """Charge the entry unless another revision is wanted by now: a save that comes in between forgets all attempts."""
     attempts = 0 if superseded else entry.attempts + 1
     failed = not superseded and attempts >= MAX_ATTEMPTS
-    IndexEntry.objects.filter(pk=entry.pk, lease_token=entry.lease_token).update(
+    held = IndexEntry.objects.filter(pk=entry.pk, lease_token=entry.lease_token)
+    charged = held.filter(wanted_revision=entry.wanted_revision).update(
         state=EntryState.FAILED if failed else EntryState.PENDING,
         attempts=attempts,
         error="" if superseded else str(error)[:2000],
@@ -173,6 +175,8 @@ def _charge(entry: IndexEntry, error: VectorsiteError, *, superseded: bool) -> N
         lease_token=None,
         lease_expires_at=None,
     )
+    if not charged:
+        held.update(lease_token=None, lease_expires_at=None)
 
 
 def backoff(attempts: int) -> timedelta:
@@ -190,7 +194,8 @@ def reclaim_expired() -> set[int]:
 
     Entries that shared a lease become suspects, to be worked alone; one that already was alone is charged.
     """
-    expired = list(IndexEntry.objects.filter(lease_expires_at__lt=Now(), lease_token__isnull=False)[:5000])
+    leased = IndexEntry.objects.filter(lease_expires_at__lt=Now(), lease_token__isnull=False)
+    expired = list(leased.order_by("lease_expires_at")[:5000])
     alone = {entry.pk for entry in expired if entry.suspect}
     for entry in expired:
         if entry.pk in alone:

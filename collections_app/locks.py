@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from django.db import connection, transaction
 
-from collections_app.models import Document, IndexEntry, VectorIndex
+from collections_app.models import Document, IndexEntry, IndexState, VectorIndex
 
 
 def lock_indexes(index_ids: Iterable[int], *, exclusive: bool = False) -> list[VectorIndex]:
@@ -29,6 +29,20 @@ def lock_indexes(index_ids: Iterable[int], *, exclusive: bool = False) -> list[V
     return list(VectorIndex.objects.raw(f"{sql} FOR SHARE", parameters))
 
 
+def lock_live_indexes(collection_id: int, *, exclusive: bool = False) -> list[VectorIndex]:
+    """Lock all indexes of a collection that are not dropped; none can be added before the transaction ends.
+
+    Who adds one holds the others exclusively, and its id is higher than theirs, so looking again locks upwards.
+    """
+    locked: dict[int, VectorIndex] = {}
+    while True:
+        live = VectorIndex.objects.filter(collection=collection_id).exclude(state=IndexState.DROPPED)
+        ids = list(live.exclude(pk__in=list(locked)).values_list("pk", flat=True))
+        if not ids:
+            return [row for row in locked.values() if row.state != IndexState.DROPPED]
+        locked |= {row.pk: row for row in lock_indexes(ids, exclusive=exclusive)}
+
+
 def lock_documents(document_ids: Sized[int]) -> dict[int, Document]:
     """Lock documents, deleted ones too, and return them by id as they are now."""
     _require_transaction()
@@ -39,9 +53,11 @@ def lock_documents(document_ids: Sized[int]) -> dict[int, Document]:
 def lock_entries(index_id: int | None, document_ids: Sized[int]) -> dict[tuple[int, int], IndexEntry]:
     """Lock the entries of documents, of one index or of all, and return them by (index id, document id)."""
     _require_transaction()
-    rows = IndexEntry.objects.filter(document__in=document_ids).order_by("pk")
+    rows = IndexEntry.objects.filter(document__in=document_ids)
     if index_id is not None:
         rows = rows.filter(index=index_id)
+    # SQLite locks no rows, and to have them in order it would read all entries of the index.
+    rows = rows.order_by("pk") if transaction.get_connection().vendor == "postgresql" else rows.order_by()
     return {(row.index_id, row.document_id): row for row in rows.select_for_update(no_key=True)}
 
 

@@ -1,16 +1,23 @@
 """Embedding profiles and the embedders that carry them out."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from collections_app.embeddings import Embedder, load_embedder
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
 from collections_app.models import EmbeddingProfile
 
 CANARY = "A canary sings in the coal mine as long as the air is good. 矿井里的空气好，金丝雀就唱歌。"
+# How often a model in use is asked for the canary again, and how similar (cosine) its answer has to be: runtimes and
+# servers differ in the last digits, another model answers with something unrelated.
+CANARY_EVERY = timedelta(minutes=10)
+CANARY_SIMILARITY = 0.99
 _NAMES = {"local": "all-MiniLM-L6-v2 (local)", "meaningless": "Meaningless hash (offline, for tests)"}
 
 
@@ -63,10 +70,34 @@ def default_profile() -> EmbeddingProfile:
 
 def embedder_for(profile: EmbeddingProfile) -> Embedder:
     """Return the embedder of a profile; ProfileMismatch when it would give other vectors than those stored."""
+    if profile.changed_at:
+        raise _changed(profile)
+    return _declared_embedder(profile)
+
+
+def check_canary(profile: EmbeddingProfile) -> None:
+    """Compare the vector of the canary with the one kept in the profile; ProfileMismatch if the model has changed.
+
+    Notes the result in the profile, so that no process uses a changed model. Raises EmbeddingError or
+    ConfigurationError if the embedder cannot be used.
+    """
+    vector = _declared_embedder(profile).embed_passages([CANARY])[0]
+    rows = EmbeddingProfile.objects.filter(pk=profile.pk)
+    if float(vector @ np.frombuffer(profile.canary, dtype="<f4")) < CANARY_SIMILARITY:
+        rows.filter(changed_at=None).update(changed_at=Now())
+        raise _changed(profile)
+    rows.update(canary_checked_at=Now(), changed_at=None)
+
+
+def _declared_embedder(profile: EmbeddingProfile) -> Embedder:
     embedder = load_embedder(profile.backend, model=profile.model, options=profile.options)
     if embedder.fingerprint != profile.fingerprint:
-        raise ProfileMismatch(
-            f"The embedder {profile.backend!r} no longer gives the vectors of the profile {profile.name!r} (its model, "
-            "weights or options changed). Put the old model back, or make a new profile and rebuild with it."
-        )
+        raise _changed(profile)
     return embedder
+
+
+def _changed(profile: EmbeddingProfile) -> ProfileMismatch:
+    return ProfileMismatch(
+        f"The embedder {profile.backend!r} no longer gives the vectors of the profile {profile.name!r} (its model, "
+        "weights or options changed). Put the old model back, or make a new profile and rebuild with it."
+    )

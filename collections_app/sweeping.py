@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from collections_app import ledger, outages, projection
-from collections_app.exceptions import VectorStoreCollectionBroken, VectorStoreCollectionMissing
+from collections_app import ledger, lexical_segments, outages, projection
+from collections_app.exceptions import RecordsExist, VectorStoreCollectionBroken, VectorStoreCollectionMissing
 from collections_app.ledger import in_future
+from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows
 from collections_app.locks import lock_documents, lock_indexes
 from collections_app.models import (
     Chunk,
@@ -25,6 +27,9 @@ from collections_app.models import (
     IndexAudit,
     IndexEntry,
     IndexState,
+    LexicalRow,
+    LexicalSegment,
+    LexicalTombstone,
     PhysicalCollection,
     PhysicalState,
     SourceFile,
@@ -38,6 +43,9 @@ logger = logging.getLogger(__name__)
 
 SOURCES_AT_ONCE = 20
 TIDY_LIMIT = 2000
+IDLE_FOR, SILENT_FOR = timedelta(hours=1), timedelta(hours=6)
+TIDY_ROUNDS = 100
+ENTRIES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,17 @@ def fill(index_id: int) -> int:
     return copied
 
 
+def check(index_id: int) -> bool:
+    """Look at an index's collection now; True when it was lost and a new one, of a new generation, is to be filled."""
+    index = VectorIndex.objects.select_related("profile").get(pk=index_id)
+    if index.state == IndexState.DROPPED:
+        return False
+    with _store_of(index) as usable:
+        if usable:
+            projection.check_is_there(index)
+    return VectorIndex.objects.filter(pk=index_id, generation__gt=index.generation).exists()
+
+
 @contextmanager
 def _store_of(index: VectorIndex) -> Iterator[bool]:
     """Say whether the index's store may be used. An outage pauses it; a lost collection is rebuilt from SQL."""
@@ -87,6 +106,9 @@ def _store_of(index: VectorIndex) -> Iterator[bool]:
             logger.warning("The collection of %s is lost and will be rebuilt from SQL: %s", index, error)
             if not projection.replace_lost_collection(index, error):
                 raise
+        except RecordsExist as error:
+            logger.warning("All indexes of the vector store %s will be rebuilt from SQL: %s", index.store, error)
+            projection.distrust_store(projection.current_collection(index), reason=str(error))
 
 
 def let_go() -> None:
@@ -95,11 +117,11 @@ def let_go() -> None:
     retire(Chunk.objects.filter(~Exists(held), state=ChunkState.STAGED))
     retired = Chunk.objects.filter(state=ChunkState.RETIRED, removed_at=None)
     for index in VectorIndex.objects.filter(pk__in=retired.values("index")).exclude(state=IndexState.DROPPED):
-        with _store_of(index) as usable:
+        with alone(f"letting go of what is retired in {index}"), _store_of(index) as usable:
             if usable:
                 projection.remove_retired(index)
     for physical in PhysicalCollection.objects.filter(state=PhysicalState.DROPPING).select_related("index"):
-        with _store_of(physical.index) as usable:
+        with alone(f"dropping {physical}"), _store_of(physical.index) as usable:
             if usable:
                 projection.drop(physical)
 
@@ -107,40 +129,82 @@ def let_go() -> None:
 def tidy() -> None:
     """Remove rows that nothing refers to any more, oldest dependants first."""
     for index in VectorIndex.objects.exclude(state=IndexState.DROPPED):
-        add_missing_entries(index)
-        with _store_of(index) as usable:
-            if usable:
-                projection.check_is_there(index)
-                projection.purge_tombstones(index)
-    _remove_dropped_indexes()
-    _remove_superseded_texts()
-    _remove_deleted_documents()
-    _remove_deleted_collections()
-    sweep_unused_vectors()
-    WorkerStatus.objects.filter(seen_at__lt=in_future(timedelta(hours=-1)), activity="").delete()
+        with alone(f"tidying {index}"):
+            _tidy_index(index)
+    for step in (
+        _remove_dropped_indexes,
+        _remove_superseded_texts,
+        _remove_deleted_documents,
+        _remove_deleted_collections,
+        sweep_unused_vectors,
+        _forget_workers,
+    ):
+        with alone(step.__name__):
+            step()
 
 
-def add_missing_entries(index: VectorIndex, *, limit: int = 1000) -> int:
-    """Add a ledger row for living documents that have none (an index made beside a running import); return how many."""
+def _tidy_index(index: VectorIndex) -> None:
+    add_missing_entries(index)
+    remove_orphan_rows(index)
+    add_missing_rows(index)
+    lexical_segments.keep_up(index.pk)
+    with _store_of(index) as usable:
+        if usable:
+            projection.check_is_there(index)
+            projection.purge_tombstones(index)
+
+
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Keep what fails unforeseen from keeping everything after it from being done, every time."""
+    try:
+        yield
+    except Exception:
+        logger.exception("Failed: %s", what)
+
+
+def _forget_workers() -> None:
+    """Forget worker processes that are gone; one that was killed at work never said that it ended."""
+    WorkerStatus.objects.filter(seen_at__lt=in_future(-IDLE_FOR), activity="").delete()
+    WorkerStatus.objects.filter(seen_at__lt=in_future(-SILENT_FOR)).delete()
+
+
+def add_missing_entries(index: VectorIndex) -> int:
+    """Add a ledger row for living documents that have none, in pages, each its own transaction; return how many."""
     has_entry = IndexEntry.objects.filter(index=index, document=OuterRef("pk"))
     missing = Document.objects.alive().filter(~Exists(has_entry), collection=index.collection_id)
-    ids = list(missing.order_by().values_list("pk", flat=True)[:limit])
-    if not ids:
-        return 0
-    with transaction.atomic():
-        lock_indexes([index.pk])
-        alive = [document for document in lock_documents(ids).values() if document.deleted_at is None]
-        ledger.add_entries([index.pk], alive, priority=1)
-    return len(alive)
+    added, through = 0, 0
+    while ids := list(missing.filter(pk__gt=through).order_by("pk").values_list("pk", flat=True)[:ENTRIES_AT_ONCE]):
+        with transaction.atomic():
+            if any(row.state == IndexState.DROPPED for row in lock_indexes([index.pk])):
+                break
+            alive = [document for document in lock_documents(ids).values() if document.deleted_at is None]
+            ledger.add_entries([index.pk], alive, priority=1)
+        added, through = added + len(alive), ids[-1]
+    return added
 
 
 def _remove_dropped_indexes() -> None:
-    """Let go of what dropped indexes held, once all their physical collections are gone from the store."""
+    """Let go of what dropped indexes held; of their chunks when all their physical collections are gone."""
     in_store = PhysicalCollection.objects.filter(index=OuterRef("pk")).exclude(state=PhysicalState.DROPPED)
-    for index in VectorIndex.objects.filter(~Exists(in_store), state=IndexState.DROPPED):
-        chunks = Chunk.objects.filter(pk__in=list(index.chunks.values_list("pk", flat=True)[:TIDY_LIMIT]))
-        chunks._raw_delete(chunks.db)
-        index.entries.all().delete()
+    dropped = VectorIndex.objects.filter(state=IndexState.DROPPED)
+    emptied = dropped.filter(~Exists(in_store))
+    LexicalSegment.objects.filter(index__in=emptied).delete()
+    _remove_in_batches(LexicalTombstone.objects.filter(index__in=emptied))
+    _remove_in_batches(IndexEntry.objects.filter(index__in=dropped))
+    _remove_in_batches(LexicalRow.objects.filter(chunk__index__in=emptied))
+    has_row = LexicalRow.objects.filter(pk=OuterRef("pk"))
+    _remove_in_batches(Chunk.objects.filter(~Exists(has_row), index__in=emptied))
+
+
+def _remove_in_batches(rows: QuerySet[Any]) -> None:
+    """Remove up to TIDY_ROUNDS batches of rows that nothing refers to; a dropped index may leave a million of them."""
+    for _ in range(TIDY_ROUNDS):
+        some = rows.model._default_manager.filter(
+            pk__in=list(rows.order_by("pk").values_list("pk", flat=True)[:TIDY_LIMIT])
+        )
+        if not some._raw_delete(some.db):
+            break
 
 
 def _remove_superseded_texts() -> None:

@@ -16,31 +16,39 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
 
-from collections_app import ledger, outages, projection
+from collections_app import ledger, lexical_segments, outages, projection
 from collections_app.chunking import Passage, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     ConfigurationError,
     DocumentCannotBeChunked,
+    EmbedderUnavailable,
     EmbeddingError,
+    EmbeddingInputRefused,
+    EmbeddingResponseInvalid,
     LeaseLost,
+    RecordsExist,
     VectorsiteError,
     VectorStoreCollectionBroken,
     VectorStoreCollectionMissing,
     VectorStoreError,
 )
+from collections_app.lexical_rows import row_of, write_rows
 from collections_app.locks import lock_documents, lock_entries, lock_indexes
 from collections_app.models import (
     Chunk,
     ChunkState,
     Document,
     DocumentText,
+    EmbeddingProfile,
     IndexEntry,
     IndexState,
+    LexicalRow,
     Markup,
     VectorIndex,
+    VectorStoreStatus,
 )
-from collections_app.profiles import embedder_for
+from collections_app.profiles import check_canary, embedder_for
 from collections_app.vectors import StoredVector, embed_passages
 from collections_app.visibility import chunk_digest, retire, retire_superseded
 
@@ -83,6 +91,7 @@ class _Work:
     locators: list[dict[str, Any]]
     inputs: list[str]
     chunks: list[Chunk] = field(default_factory=list)
+    rows: list[LexicalRow] = field(default_factory=list)
 
 
 def drain(index_id: int, *, on_claim: OnClaim | None = None) -> Drained:
@@ -95,7 +104,7 @@ def drain(index_id: int, *, on_claim: OnClaim | None = None) -> Drained:
     if index.state == IndexState.DROPPED:
         return Drained()
     store_status = outages.store_status(index.store)
-    if not (ledger.has_claimable(index_id) and outages.may_use(index.profile) and outages.may_use(store_status)):
+    if index.profile.paused_until or store_status.paused_until:
         return Drained()
     lease = ledger.claim(index_id, limit=BATCH_ENTRIES, characters=BATCH_CHARACTERS)
     if lease is None:
@@ -105,27 +114,41 @@ def drain(index_id: int, *, on_claim: OnClaim | None = None) -> Drained:
         on_claim(index, len(lease.entries), more)
     batch = _Batch(index, lease)
     try:
+        may_go_on = _run(batch, index, store_status)
+    finally:
+        ledger.release(lease)
+    if batch.chunks:
+        lexical_segments.keep_up(index_id)
+    return Drained(batch.documents, batch.chunks, more and may_go_on)
+
+
+def _run(batch: "_Batch", index: VectorIndex, store_status: VectorStoreStatus) -> bool:
+    """Work the batch; False when what it needs is out of order, and paused for everybody."""
+    try:
         batch.run()
     except EmbeddingError as error:
         logger.warning("The embedder of %s is paused: %s", index.profile, error)
         outages.pause(index.profile, error)
-        more = False
+        return False
     except (VectorStoreCollectionMissing, VectorStoreCollectionBroken) as error:
         logger.warning("The collection of %s is lost and will be rebuilt from SQL: %s", index, error)
         if not projection.replace_lost_collection(index, error):
             outages.pause(store_status, error)
+    except RecordsExist as error:
+        logger.warning("All indexes of the vector store %s will be rebuilt from SQL: %s", index.store, error)
+        projection.distrust_store(projection.current_collection(index), reason=str(error))
     except (VectorStoreError, ConfigurationError) as error:
         logger.warning("The vector store %s is paused: %s", index.store, error)
         outages.pause(store_status, error)
-        more = False
+        return False
     except LeaseLost as error:
         logger.warning("%s", error)
     else:
-        outages.resume(index.profile)
-        outages.resume(store_status)
-    finally:
-        ledger.release(lease)
-    return Drained(batch.documents, batch.chunks, more)
+        outages.note_success(index.profile)
+        outages.note_success(store_status)
+        if store_status.suspect and batch.chunks:
+            outages.acquit(store_status, projection.current_collection(index).name)
+    return True
 
 
 class _Batch:
@@ -144,14 +167,16 @@ class _Batch:
         for entry, document, text in self._snapshots():
             try:
                 with _as_its_own_fault():
-                    works.append(_prepare(self.index, embedder, entry, document, text, breathe=self._breathe))
+                    parts = cut_document(self.index, embedder, document, text, breathe=self._breathe)
+                    works.append(_Work(entry, document, text, *parts))
             except VectorsiteError as error:
                 self._fail(document.pk, error)
         if works:
             self._project(works, embedder)
 
     def _snapshots(self) -> list[tuple[IndexEntry, Document, DocumentText]]:
-        documents = Document.objects.alive().select_related("content").in_bulk(self.lease.document_ids)
+        rows = Document.objects.alive().select_related("content").prefetch_related("content__segments")
+        documents = rows.in_bulk(self.lease.document_ids)
         found = []
         for entry in self.lease.entries:
             document = documents.get(entry.document_id)
@@ -180,8 +205,8 @@ class _Batch:
 
     def _project_together(self, works: list[_Work], embedder: Embedder) -> None:
         inputs = [text for work in works for text in work.inputs]
-        vectors = embed_passages(self.index.profile, embedder, inputs, sign_of_life=self._renew)
-        physical = projection.writable_collection(self.index)
+        vectors = self._embed(inputs, embedder)
+        physical = projection.trusted_collection(self.index)
         self._renew()
         staged = self._stage(works, vectors, generation=physical.generation)
         by_pk = {stored.pk: stored.vector for stored in vectors.values()}
@@ -189,9 +214,28 @@ class _Batch:
         store = projection.store_of(self.index)
         for start in range(0, len(chunks), UPSERT_RECORDS):
             self._renew()
-            store.upsert(physical.name, projection.records_of(chunks[start : start + UPSERT_RECORDS]))
+            store.add(physical.name, projection.records_of(chunks[start : start + UPSERT_RECORDS]))
+        self._find_words(staged)
         retired = self._flip(staged, generation=physical.generation)
         projection.remove_ids(self.index, retired)
+
+    def _embed(self, inputs: Sequence[str], embedder: Embedder) -> dict[str, StoredVector]:
+        """Return the vectors of the inputs. Whether a failure is an outage or their fault, another text decides."""
+        try:
+            return embed_passages(self.index.profile, embedder, inputs, sign_of_life=self._renew)
+        except (EmbedderUnavailable, EmbeddingResponseInvalid) as error:
+            if _is_rate_limit(error) or not _embeds_the_canary(self.index.profile):
+                raise
+            raise EmbeddingInputRefused(
+                f"The embedder fails at this text while it embeds others. Look at its log, shorten or change the text, "
+                f"then retry. {error}"
+            ) from error
+
+    def _find_words(self, works: Iterable[_Work]) -> None:
+        """Make the lexical rows of staged chunks; no transaction waits for the analysis of their words."""
+        for work in works:
+            self._breathe()
+            work.rows = [row_of(chunk, text) for chunk, text in zip(work.chunks, work.inputs, strict=True)]
 
     def _breathe(self) -> None:
         """Renew the lease if it is some time ago: cutting a book takes longer than a lease lasts."""
@@ -236,6 +280,7 @@ class _Batch:
         retired = list(old.values_list("pk", flat=True))
         retire(old)
         mine.filter(document__in=ids).update(state=ChunkState.LIVE)
+        write_rows(row for work in flipped for row in work.rows)
         entries = {entry.document_id: entry for entry in IndexEntry.objects.filter(lease_token=self.lease.token)}
         for work in flipped:
             count, digest = chunk_digest(chunk.text for chunk in work.chunks)
@@ -269,6 +314,19 @@ class _Batch:
         ]
 
 
+def _is_rate_limit(error: EmbeddingError) -> bool:
+    return isinstance(error, EmbedderUnavailable) and error.is_rate_limit
+
+
+def _embeds_the_canary(profile: EmbeddingProfile) -> bool:
+    try:
+        check_canary(profile)
+    except EmbeddingError as error:
+        logger.info("The embedder of %s does not embed the canary either: %s", profile, error)
+        return False
+    return True
+
+
 @contextmanager
 def _as_its_own_fault() -> Iterator[None]:
     """Turn what nobody foresaw into an error that can be charged. The database's own errors are outages and pass."""
@@ -291,16 +349,15 @@ def _newer_texts(works: Iterable[_Work]) -> dict[int, str]:
     return {pk: text for pk, content, text in now if content != claimed[pk]}
 
 
-def _prepare(
+def cut_document(
     index: VectorIndex,
     embedder: Embedder,
-    entry: IndexEntry,
     document: Document,
     text: DocumentText,
     *,
-    breathe: Callable[[], None],
-) -> _Work:
-    """Cut a document into passages and say where each is found and what is embedded for it."""
+    breathe: Callable[[], None] = lambda: None,
+) -> tuple[list[Passage], list[dict[str, Any]], list[str]]:
+    """Cut a document into passages as `index` wants them; return them, where each is found, and what is embedded."""
     context = embedder.count_tokens([embedding_input(document.title, {}, "")])[0] if document.title else 0
     room = embedder.passage_capacity - SPARE_TOKENS - min(context, embedder.passage_capacity // 3)
     passages = cut(
@@ -321,7 +378,7 @@ def _prepare(
         embedding_input(document.title, locator, passage.text)
         for passage, locator in zip(passages, locators, strict=True)
     ]
-    return _Work(entry, document, text, passages, locators, inputs)
+    return passages, locators, inputs
 
 
 def _chunks_of(index: VectorIndex, token: uuid.UUID, work: _Work, vectors: dict[str, StoredVector]) -> list[Chunk]:

@@ -5,7 +5,9 @@ reached is logged and no error for whoever wrote.
 """
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
+from collections_app.exceptions import VectorsiteError
+
 if TYPE_CHECKING:
     from collections_app.models import VectorIndex
 
@@ -24,6 +28,12 @@ logger = logging.getLogger(__name__)
 # A bell that is already ringing is not rung again: a thousand saves leave one message. Should the message be lost, the
 # sweeper rings after the key has expired.
 _RINGING_SECONDS = 5
+# How long nobody is told anything after the broker could not be reached.
+_DEAF_SECONDS = 5.0
+# How long documents wait while a worker audits.
+_PATIENCE_SECONDS = 2.0
+# How long audits are begun one after the other, until the scheduler asks for the next ones.
+_AUDIT_SECONDS = 45.0
 
 
 @cache
@@ -35,12 +45,20 @@ def _key(task: Task, identity: int) -> str:
     return f"vectorsite:bell:{task.name}:{identity}"
 
 
+_deaf_until = 0.0
+
+
 def ring(task: Task, identity: int) -> None:
     """Tell a worker that there is work, unless it was told and has not come yet."""
+    global _deaf_until  # noqa: PLW0603 - one broker for the process
+    if time.monotonic() < _deaf_until:
+        return
     try:
         if _redis().set(_key(task, identity), 1, nx=True, ex=_RINGING_SECONDS):
             task.delay(identity)
     except (RedisError, OperationalError) as error:
+        # A broker that hangs costs seconds each time; whoever saves many documents would wait for each batch of them.
+        _deaf_until = time.monotonic() + _DEAF_SECONDS
         logger.warning("The broker cannot be reached (%s); the sweeper will find the work.", error)
 
 
@@ -100,8 +118,88 @@ def fill_collection(index_id: int) -> None:
 
 
 @shared_task
+def check_collection(index_id: int) -> None:
+    """Look at an index's collection, of which a search found that something is wrong, and begin to heal it."""
+    from collections_app import sweeping
+
+    _answer(check_collection, index_id)
+    if sweeping.check(index_id):
+        ring(fill_collection, index_id)
+
+
+@shared_task
+def activate_index(index_id: int) -> None:
+    """Have an index that was built beside the serving one take over, if it is proved to be in step."""
+    from collections_app import services, workers
+
+    _answer(activate_index, index_id)
+    with workers.busy(_("index %s: audit before it takes over") % index_id):
+        services.activate_when_proved(index_id)
+
+
+@shared_task
+def audit_index(index_id: int, deep: bool, repair: bool) -> None:
+    """Audit an index because somebody asked for it, with repair of all that is found."""
+    from collections_app import audit, workers
+    from collections_app.models import VectorIndex
+
+    with workers.busy(_("index %s: audit") % index_id), suppress(VectorsiteError):
+        # What kept it from being finished is kept with the audit.
+        audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=repair, breathe=_between_pages())
+
+
+@shared_task
+def audit_due() -> None:
+    """Audit one index after the other whose turn it is, while there is time, and mend what costs little."""
+    from collections_app import audit, workers
+    from collections_app.models import VectorIndex
+
+    until, done = time.monotonic() + _AUDIT_SECONDS, set[tuple[int, bool]]()
+    while time.monotonic() < until and (due := audit.due()) and due not in done:
+        done.add(due)
+        index_id, deep = due
+        with workers.busy(_("index %s: audit") % index_id), suppress(VectorsiteError):
+            audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=True, unasked=True, breathe=_between_pages())
+
+
+def _between_pages() -> Callable[[], None]:
+    """Return what a long audit does between two pages: a batch of what waits, since it keeps a worker from it."""
+    from collections_app import ledger, sync
+
+    last = time.monotonic()
+
+    def work_what_waits() -> None:
+        nonlocal last
+        if time.monotonic() - last > _PATIENCE_SECONDS:
+            for index_id in ledger.indexes_with_work():
+                sync.drain(index_id)
+            last = time.monotonic()
+
+    return work_what_waits
+
+
+def ask_for_audit(index_id: int, *, deep: bool, repair: bool) -> bool:
+    """Have a worker audit an index; False when no worker can be told."""
+    try:
+        audit_index.delay(index_id, deep, repair)
+    except (RedisError, OperationalError) as error:
+        logger.warning("The broker cannot be reached (%s); no audit was begun.", error)
+        return False
+    return True
+
+
+@shared_task
 def sweep() -> None:
     """Find what no bell was rung for, or whose worker vanished, and ring."""
+    from collections_app import probing, sweeping, workers
+
+    workers.note_sweep()
+    for step in (_ring_for_work, probing.note_crashes, probing.probe_paused, sweeping.let_go, _ring_for_switches):
+        with sweeping.alone(step.__name__):
+            step()
+
+
+def _ring_for_work() -> None:
     from collections_app import sweeping
 
     found = sweeping.find_work()
@@ -111,14 +209,26 @@ def sweep() -> None:
         ring(fill_collection, index_id)
     for source_id in found.extract:
         ring(extract_source, source_id)
-    sweeping.let_go()
+
+
+def _ring_for_switches() -> None:
+    from collections_app import services
+
+    for index_id in services.ready_to_activate():
+        ring(activate_index, index_id)
 
 
 @shared_task
 def tidy() -> None:
     """Remove rows and bytes that nothing needs any more."""
-    from collections_app import services, sources, sweeping
+    from collections_app import probing, services, sources, sweeping
 
-    services.finish_deletions()
-    sweeping.tidy()
-    sources.sweep_unused_bytes()
+    for step in (
+        probing.compare_canaries,
+        services.finish_deletions,
+        services.drop_outlived,
+        sweeping.tidy,
+        sources.sweep_unused_bytes,
+    ):
+        with sweeping.alone(step.__name__):
+            step()

@@ -18,6 +18,8 @@ from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfil
 SLICE = 64
 # Parameters of one statement; SQLite allows 32,766.
 _LOOKUP = 5000
+# How far rounding to float32 may move the length of a unit vector.
+UNIT_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class LiveVectors:
 def digest_of(text: str) -> bytes:
     """Return the key of an exact embedder input: the sha256 of its UTF-8."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def is_usable(raw: bytes | memoryview, *, dimensions: int) -> bool:
+    """Return whether `raw` is a vector as SQL keeps them: so many numbers, finite, of unit length."""
+    if len(raw) != 4 * dimensions:
+        return False
+    length = float(np.linalg.norm(as_vector(raw).astype(np.float64)))
+    return abs(length - 1.0) < UNIT_TOLERANCE
 
 
 def as_vector(raw: bytes | memoryview) -> NDArray[np.float32]:
@@ -81,6 +91,19 @@ def embed_passages(
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
+def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:
+    """Return those texts, each once, of which this profile has no vector yet."""
+    missing = {digest_of(text): text for text in texts}
+    digests = list(missing)
+    for start in range(0, len(digests), _LOOKUP):
+        known = Embedding.objects.filter(
+            profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests[start : start + _LOOKUP]
+        )
+        for digest in known.values_list("digest", flat=True):
+            missing.pop(bytes(digest), None)
+    return list(missing.values())
+
+
 def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
     found: dict[bytes, StoredVector] = {}
     for start in range(0, len(digests), _LOOKUP):
@@ -100,11 +123,15 @@ def live_vectors(
     document_ids: Sized[int] | None = None,
     limit: int | None = None,
 ) -> LiveVectors:
-    """Read live chunks of `index`, of all documents or of some, with their vectors, in the order of their ids."""
+    """Read live chunks of `index`, of all documents or of some, with their vectors, in the order of their ids.
+
+    A chunk whose vector is missing or damaged is left out; the audit finds it.
+    """
     chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
     if document_ids is not None:
         chunks = chunks.filter(document__in=document_ids)
-    rows = list(chunks.values_list("pk", "document", "embedding__vector")[:limit])
+    found = chunks.values_list("pk", "document", "embedding__vector")[:limit]
+    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * index.profile.dimensions]
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),
         document_ids=np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows)),

@@ -3,14 +3,21 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from collections_app.lexical_rows import remove_rows
 from collections_app.models import Chunk, ChunkState, IndexEntry
 
 
+@transaction.atomic
 def retire(chunks: QuerySet[Chunk]) -> int:
-    """Take chunks out of every answer from this commit on; their rows stay until the store has let go of their ids."""
+    """Take chunks out of every answer from this commit on; their rows stay until the store has let go of their ids.
+
+    The lexical rows of those that were live go at once.
+    """
+    remove_rows(list(chunks.filter(state=ChunkState.LIVE).values_list("pk", flat=True)))
     return chunks.update(state=ChunkState.RETIRED, retired_at=Now())
 
 

@@ -5,11 +5,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import F
 from django.db.models.functions import Now
 
-from collections_app.models import WorkerStatus
+from collections_app.ledger import in_future
+from collections_app.models import SiteIdentity, WorkerStatus
 
 
 def _name() -> str:
@@ -50,3 +52,10 @@ def busy(activity: str = "") -> Iterator[Work]:
             documents=F("documents") + work.documents,
             chunks=F("chunks") + work.chunks,
         )
+
+
+def note_sweep() -> None:
+    """Note that a worker does what the scheduler asks for, at most once a second."""
+    rows = SiteIdentity.objects.filter(pk=1)
+    if not rows.exclude(swept_at__gt=in_future(timedelta(seconds=-1))).update(swept_at=Now()) and not rows.exists():
+        SiteIdentity.current()

@@ -81,6 +81,40 @@ def move_taken_ports(var_dir: Path, *, redis: bool, chroma: bool) -> list[str]:
     ]
 
 
+def report_stuck(var_dir: Path, server: str) -> None:
+    """Say that a private server hangs though it answers; whoever supervises it starts it again."""
+    (var_dir / "run" / f"{server}.stuck").touch()
+
+
+def take_stuck_report(var_dir: Path, server: str) -> bool:
+    """Return whether a private server was reported as stuck since the last call."""
+    try:
+        (var_dir / "run" / f"{server}.stuck").unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def crash_report(var_dir: Path, server: str) -> Path:
+    """Return the file that says that a private server has ended other than by being stopped, since it was taken."""
+    return var_dir / "run" / f"{server}.crashed"
+
+
+def note_start(var_dir: Path, server: str) -> None:
+    """Note that a private server is being started; if its last run was not stopped properly, that is reported."""
+    # It was about the run before.
+    take_stuck_report(var_dir, server)
+    running = var_dir / "run" / f"{server}.running"
+    if running.exists():
+        crash_report(var_dir, server).touch()
+    running.touch()
+
+
+def note_stop(var_dir: Path, server: str) -> None:
+    """Note that a private server has ended as it was asked to."""
+    (var_dir / "run" / f"{server}.running").unlink(missing_ok=True)
+
+
 def is_free(host: str, port: int) -> bool:
     """Return whether a server could listen on `port` of `host` (an IP address) now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

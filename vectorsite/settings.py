@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -16,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from vectorsite.private import endpoints
+from vectorsite.private import crash_report, endpoints, report_stuck
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,6 +50,10 @@ class Environment(BaseSettings):
     sweep_seconds: float = Field(default=2.0, gt=0, le=300)
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     tombstone_grace_seconds: int = Field(default=900, ge=0)
+    rollback_days: float = Field(default=7, ge=0, le=3650)
+    audit_hours: float = Field(default=1, gt=0, le=8760)
+    deep_audit_hours: float = Field(default=24, gt=0, le=8760)
+    chroma_file_limit_gb: int = Field(default=16, ge=1)
     upload_limit_mb: int = Field(default=100, ge=1)
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
@@ -238,6 +244,8 @@ _private = endpoints(VAR_DIR) if PRIVATE_REDIS or PRIVATE_CHROMA else None
 REDIS_URL = env.redis_url or (_private.redis_url if _private else "")
 CHROMA_URL = env.chroma_url or (_private.chroma_url if _private else "")
 
+CHROMA_FILE_LIMIT_BYTES = env.chroma_file_limit_gb * 2**30
+
 # --- workers ------------------------------------------------------------------------------------------------------
 
 WORKERS = env.workers
@@ -247,6 +255,8 @@ ADMIN_PASSWORD = env.admin_password  # of the account that the first start makes
 SWEEP_SECONDS = env.sweep_seconds
 LEASE_SECONDS = env.lease_seconds
 TOMBSTONE_GRACE_SECONDS = env.tombstone_grace_seconds
+ROLLBACK_DAYS = env.rollback_days
+AUDIT_HOURS, DEEP_AUDIT_HOURS = env.audit_hours, env.deep_audit_hours
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -275,6 +285,7 @@ CELERY_BEAT_SCHEDULE = {
     # long import: leases of dead workers and tombstones would be left until its end.
     "sweep": {"task": "collections_app.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
     "tidy": {"task": "collections_app.tasks.tidy", "schedule": 60.0, "options": {"expires": 60}},
+    "audit_due": {"task": "collections_app.tasks.audit_due", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # --- ports by alias -----------------------------------------------------------------------------------------------
@@ -296,9 +307,16 @@ DEFAULT_EMBEDDER = env.embedding_backend
 VECTOR_STORES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "collections_app.vectorstores.chroma.ChromaVectorStore",
-        "OPTIONS": {"url": CHROMA_URL, "timeout": 15.0},
+        "OPTIONS": {"url": CHROMA_URL, "timeout": 15.0, "folder": VAR_DIR / "chroma" if PRIVATE_CHROMA else None},
     },
 }
+
+# Who can start a store again that hangs, by alias: the supervisor of the private one.
+STORE_RESTARTERS: dict[str, Callable[[], None]] = (
+    {"default": partial(report_stuck, VAR_DIR, "chroma")} if PRIVATE_CHROMA else {}
+)
+# The file that is there when a store has ended other than by being stopped.
+STORE_CRASH_REPORTS: dict[str, Path] = {"default": crash_report(VAR_DIR, "chroma")} if PRIVATE_CHROMA else {}
 
 # --- files --------------------------------------------------------------------------------------------------------
 

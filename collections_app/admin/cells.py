@@ -18,6 +18,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import get_language_info, gettext, gettext_lazy, pgettext_lazy
 
+from collections_app.audit import FINDING_LABELS
+
 NOTHING = "–"
 SUCCESS, WARNING, DANGER, INFO = "success", "warning", "danger", "info"
 # What the services and the admin record in the trail.
@@ -31,24 +33,18 @@ TRAIL_ACTIONS = {
     "re-synced": gettext_lazy("re-synced"),
     "retried": gettext_lazy("retried"),
     "rebuilt": gettext_lazy("rebuilt"),
+    "rebuild started": gettext_lazy("rebuild started"),
+    "activated": pgettext_lazy("was done", "activated"),
+    "dropped": pgettext_lazy("was done", "dropped"),
+    "audited and repaired": gettext_lazy("audited and repaired"),
     "resumed": gettext_lazy("resumed"),
     "demo loaded": gettext_lazy("demo loaded"),
 }
 _TRAIL_DETAILS = {
     "fields": gettext_lazy("fields"),
     "files": gettext_lazy("files"),
+    "index": gettext_lazy("index"),
     "version": gettext_lazy("version"),
-}
-_FINDINGS = {
-    "documents_without_entry": gettext_lazy("documents without an entry"),
-    "entries_behind": gettext_lazy("entries behind"),
-    "live_chunks_without_vector": gettext_lazy("live chunks without a vector"),
-    "live_chunks_without_entry": gettext_lazy("live chunks without an entry"),
-    "live_chunks_not_as_recorded": gettext_lazy("documents whose live chunks are not as recorded"),
-    "ids_missing_in_store": gettext_lazy("ids missing in the store"),
-    "ids_unknown_or_not_live": gettext_lazy("ids in the store that are unknown or not live"),
-    "vectors_altered": gettext_lazy("vectors altered in the store"),
-    "metadata_altered": gettext_lazy("metadata altered in the store"),
 }
 
 
@@ -127,6 +123,12 @@ def moment(when: datetime | None) -> SafeString | str:
     return format_html('<time class="vs-moment" datetime="{}" title="{}">{}</time>', when.isoformat(), exact, words)
 
 
+def seconds(number: float) -> SafeString:
+    """Return a short length of time, to a tenth of a second."""
+    words = gettext("%(seconds)s s") % {"seconds": number_format(number, 1)}
+    return format_html('<span class="vs-moment">{}</span>', words)
+
+
 def waited(since: datetime) -> str:
     """Return for how long something has lasted: "40 s", "3 minutes"."""
     seconds = (timezone.now() - since).total_seconds()
@@ -186,9 +188,15 @@ def trail_details(details: Mapping[str, Any]) -> str:
 
 def findings(report: Mapping[str, Any]) -> str:
     """Return what an audit's report found wrong, and how often."""
-    return _pairs(report.get("findings", {}), _FINDINGS)
+    return _pairs(report.get("findings", {}), FINDING_LABELS)
+
+
+def repaired(report: Mapping[str, Any]) -> str:
+    """Return what an audit mended, and how often."""
+    return _pairs(report.get("repaired", {}), FINDING_LABELS)
 
 
 def _pairs(values: Mapping[str, Any], names: Mapping[str, Promise]) -> str:
     """Return a flat mapping in a line: "a: 1, b: 2"."""
-    return listed(f"{names.get(name, name)}: {value}" for name, value in values.items())
+    words = gettext("%(name)s: %(value)s")
+    return listed(words % {"name": names.get(name, name), "value": value} for name, value in values.items())

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
@@ -18,6 +18,7 @@ from collections_app.admin.deletion import Effects, ServiceDeletion
 from collections_app.admin.form_page import form_page, require, see_other
 from collections_app.admin.numbers import state_tag, with_numbers
 from collections_app.admin.pages import Fact, PageLink, Panel, ReadOnlyAdmin, SiteAdmin, trail_of
+from collections_app.admin.rebuilding import indexes_panel, rebuild_view
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.collection import CollectionAddForm, CollectionForm
@@ -32,6 +33,7 @@ from collections_app.models import (
     EntryState,
     Import,
     IndexEntry,
+    IndexState,
     MetadataField,
     SourceFile,
     VectorIndex,
@@ -167,35 +169,31 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         if may_add_documents:
             add = reverse("admin:collections_app_document_add")
             links.append(PageLink(_("Paste a document"), f"{add}?collection={obj.pk}", "post_add"))
+        if self.has_change_permission(request, obj):
+            rebuild = reverse("admin:collections_app_collection_rebuild", args=[obj.pk])
+            links.append(PageLink(_("Rebuild with other settings"), rebuild, "deployed_code_update"))
         return links
 
     def panels(self, request: HttpRequest, obj: Collection) -> list[Panel]:
-        indexes = VectorIndex.objects.filter(collection=obj).select_related("profile")
-        return [
-            Panel(
-                title=_("Indexes"),
-                headers=[_("Index"), _("State"), _("Embedding profile"), _("Chunk size"), _("Generation")],
-                rows=[
-                    [
-                        cells.object_link(index),
-                        index.get_state_display(),
-                        cells.object_link(index.profile),
-                        index.chunk_size,
-                        index.generation,
-                    ]
-                    for index in indexes
-                ],
-            ),
-            trail_of(obj),
-        ]
+        return [indexes_panel(obj), trail_of(obj)]
 
     def is_settling(self, obj: Any) -> bool:
-        return bool(obj.pending)
+        return bool(obj.pending) or obj.indexes.filter(state=IndexState.BUILDING).exists()
 
     def view_on_site(self, obj: Collection) -> str:
         return f"{reverse('search:search')}?collection={obj.slug}"
 
     # --- writing ---
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.rebuild_view)
+        return [path("<int:pk>/rebuild/", view, name="collections_app_collection_rebuild"), *super().get_urls()]
+
+    def rebuild_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        collection = self.get_queryset(request).filter(pk=pk).first()
+        if collection is None:
+            raise Http404
+        return rebuild_view(request, self, collection)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Make a collection outside of any transaction, because the first one may have to load an embedding model."""

@@ -3,6 +3,7 @@
 Unlike the admin's own add and change views it opens no transaction, so what it calls may use the network.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,18 +11,28 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from collections_app.admin.pages import SiteAdmin
+from collections_app.admin.pages import Fact, SiteAdmin
 
 
 def form_page(
-    request: HttpRequest, model_admin: SiteAdmin, *, form: forms.Form, title: Any, submit: Any, intro: Any = ""
+    request: HttpRequest,
+    model_admin: SiteAdmin,
+    *,
+    form: forms.Form,
+    title: Any,
+    submit: Any,
+    intro: Any = "",
+    facts: Sequence[Fact] = (),
+    sentences: Sequence[Any] = (),
 ) -> HttpResponse:
-    """Show a form, bound or not, as a page of `model_admin`."""
+    """Show a form, bound or not, as a page of `model_admin`; one without fields asks for a confirmation."""
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
         "intro": intro,
         "form": form,
+        "parts": {"facts": facts},
+        "sentences": sentences,
         "submit_label": submit,
         "opts": model_admin.opts,
         "media": model_admin.media + form.media,

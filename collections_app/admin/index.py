@@ -1,24 +1,30 @@
 """Vector indexes, what they have in the stores, and the audits that compare the two."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from collections_app import projection
+from collections_app import projection, services
 from collections_app.admin import cells
-from collections_app.admin.auditing import audit_indexes
+from collections_app.admin.auditing import audit_indexes, repair_view
 from collections_app.admin.filters import CollectionFilter
+from collections_app.admin.form_page import require
 from collections_app.admin.numbers import index_with_numbers, state_tag
 from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, ReadOnlyAdmin, trail_of
 from collections_app.admin.pauses import Resumable, pause_fact
+from collections_app.admin.rebuilding import drop_view, switch_view, what_comes_next
 from collections_app.admin.scope import user_of
+from collections_app.audit import running_audits
 from collections_app.models import (
     AccessLevel,
     Chunk,
@@ -46,17 +52,29 @@ _PHYSICAL_TONES = {
     PhysicalState.DROPPING: cells.WARNING,
     PhysicalState.DROPPED: "",
 }
+# Why physical collections are made, where no error or person is the reason.
+_REASONS = {
+    "new collection": gettext_lazy("new collection"),
+    "built beside the serving index": gettext_lazy("built beside the serving index"),
+    "an audit found the collection lost": gettext_lazy("an audit found the collection lost"),
+}
 _AUDITS = 10
 
 
 def audit_tag(audit: IndexAudit) -> str:
     if audit.finished_at is None:
         return cells.tag(_("not finished"), cells.WARNING)
+    if audit.error:
+        return cells.tag(_("could not be compared"), cells.WARNING)
     return cells.tag(_("in step"), cells.SUCCESS) if audit.in_step else cells.tag(_("out of step"), cells.DANGER)
 
 
 def _physical_tag(physical: PhysicalCollection) -> str:
     return cells.tag(physical.get_state_display(), _PHYSICAL_TONES[PhysicalState(physical.state)])
+
+
+def _why(physical: PhysicalCollection) -> str:
+    return str(_REASONS.get(physical.reason, physical.reason))
 
 
 @admin.register(VectorIndex)
@@ -123,10 +141,43 @@ class VectorIndexAdmin(ReadOnlyAdmin):
                 for state in (ChunkState.LIVE, ChunkState.STAGED, ChunkState.RETIRED)
             ],
             Fact(_("Last audit"), cells.moment(obj.audited_at)),
+            *(
+                [Fact(_("What comes next"), what_comes_next(obj, services.progress(obj)))]
+                if obj.state in {IndexState.BUILDING, IndexState.STANDBY}
+                else []
+            ),
         ]
 
     def links(self, request: HttpRequest, obj: VectorIndex) -> list[PageLink]:
-        return [PageLink(str(obj.collection), cells.change_url(obj.collection), "folder_open")]
+        links = [PageLink(str(obj.collection), cells.change_url(obj.collection), "folder_open")]
+        if obj.state in {IndexState.BUILDING, IndexState.STANDBY} and self.may_switch(request, obj):
+            words = _("Let it serve") if obj.state == IndexState.BUILDING else _("Go back to it")
+            links.append(PageLink(words, self._act_url("switch", obj), "swap_horiz"))
+            links.append(PageLink(_("Drop it"), self._act_url("drop", obj), "delete"))
+        if obj.state != IndexState.DROPPED and self.may_switch(request, obj):
+            links.append(PageLink(_("Audit and repair"), self._act_url("repair", obj), "build"))
+        return links
+
+    def may_switch(self, request: HttpRequest, obj: VectorIndex) -> bool:
+        return self.has_rebuild_permission(request) and self.may_write(request, obj)
+
+    def _act_url(self, act: str, obj: VectorIndex) -> str:
+        return reverse(f"admin:{self._url_name}_{act}", args=[obj.pk])
+
+    def get_urls(self) -> list[URLPattern]:
+        acts = {"switch": switch_view, "drop": drop_view, "repair": repair_view}
+        views = {name: self.admin_site.admin_view(partial(self._act, view)) for name, view in acts.items()}
+        return [
+            *(path(f"<int:pk>/{name}/", view, name=f"{self._url_name}_{name}") for name, view in views.items()),
+            *super().get_urls(),
+        ]
+
+    def _act(self, view: Callable[..., HttpResponse], request: HttpRequest, pk: int) -> HttpResponse:
+        index = self.get_queryset(request).select_related("collection__serving_index", "profile").filter(pk=pk).first()
+        if index is None:
+            raise Http404
+        require(self.may_switch(request, index))
+        return view(request, self, index)
 
     def panels(self, request: HttpRequest, obj: VectorIndex) -> list[Panel]:
         audits = list(obj.audits.all()[: _AUDITS + 1])
@@ -139,7 +190,7 @@ class VectorIndexAdmin(ReadOnlyAdmin):
                         cells.object_link(physical),
                         physical.generation,
                         _physical_tag(physical),
-                        physical.reason,
+                        _why(physical),
                         cells.moment(physical.created_at),
                     ]
                     for physical in obj.physical_collections.all()[:20]
@@ -147,13 +198,14 @@ class VectorIndexAdmin(ReadOnlyAdmin):
             ),
             Panel(
                 title=_("Audits"),
-                headers=[_("When"), _("Result"), _("Deep"), _("Findings")],
+                headers=[_("When"), _("Result"), _("Deep"), _("Findings"), _("Repaired")],
                 rows=[
                     [
                         cells.link(cells.change_url(audit), cells.moment(audit.started_at)),
                         audit_tag(audit),
                         _("yes") if audit.deep else _("no"),
-                        cells.findings(audit.report),
+                        audit.error or cells.findings(audit.report),
+                        cells.repaired(audit.report),
                     ]
                     for audit in audits[:_AUDITS]
                 ],
@@ -165,6 +217,10 @@ class VectorIndexAdmin(ReadOnlyAdmin):
 
     def is_settling(self, obj: Any) -> bool:
         filling = obj.physical_collections.filter(generation=obj.generation).exclude(state=PhysicalState.READY)
+        if obj.state == IndexState.BUILDING:
+            return True
+        if running_audits().filter(index=obj).exists():
+            return True
         return bool(obj.pending) or (obj.state != IndexState.DROPPED and filling.exists())
 
     # --- actions ---
@@ -191,15 +247,19 @@ class VectorIndexAdmin(ReadOnlyAdmin):
 @admin.register(PhysicalCollection)
 class PhysicalCollectionAdmin(ReadOnlyAdmin):
     collection_path = "index__collection"
-    list_display = ["name", "index", "generation", "state_tag", "copied_through", "reason", "created_at"]
+    list_display = ["name", "index", "generation", "state_tag", "copied_through", "why", "created_at"]
     list_select_related = ["index__collection"]
     list_filter = [("state", ChoicesDropdownFilter)]
     search_fields = ["name"]
-    fields = ["name", "index", "generation", "state", "copied_through", "filler_expires_at", "reason", "created_at"]
+    fields = ["name", "index", "generation", "state", "copied_through", "filler_expires_at", "why", "created_at"]
 
     @display(description=gettext_lazy("state"), ordering="state")
     def state_tag(self, obj: PhysicalCollection) -> str:
         return _physical_tag(obj)
+
+    @display(description=gettext_lazy("why it was made"))
+    def why(self, obj: PhysicalCollection) -> str:
+        return _why(obj)
 
 
 @admin.register(IndexAudit)
@@ -208,7 +268,7 @@ class IndexAuditAdmin(EndlessAdmin):
     list_display = ["started_at", "index", "result", "deep", "documents", "chunks", "in_store", "findings", "took"]
     list_select_related = ["index__collection"]
     list_filter = ["in_step", "deep"]
-    fields = ["index", "started_at", "finished_at", "deep", "in_step", "report"]
+    fields = ["index", "started_at", "finished_at", "deep", "repair", "in_step", "error", "report"]
 
     @display(description=gettext_lazy("result"), ordering="in_step")
     def result(self, obj: IndexAudit) -> str:
@@ -232,7 +292,7 @@ class IndexAuditAdmin(EndlessAdmin):
 
     @display(description=gettext_lazy("took"))
     def took(self, obj: IndexAudit) -> str:
-        return f"{(obj.finished_at - obj.started_at).total_seconds():.1f} s" if obj.finished_at else cells.NOTHING
+        return cells.seconds((obj.finished_at - obj.started_at).total_seconds()) if obj.finished_at else cells.NOTHING
 
 
 @admin.register(VectorStoreStatus)

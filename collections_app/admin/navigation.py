@@ -84,6 +84,9 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
     ),
 )
 
+# Entries of their own whose addresses begin with that of a model's list.
+_PAGES_BELOW_LISTS = ("/upload/", "/health/")
+
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's groups in the form that Unfold takes."""
@@ -94,6 +97,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if Collection in {item.model for item in items} and request.user.has_perm("collections_app.add_sourcefile"):
             upload = reverse("admin:collections_app_sourcefile_upload")
             shown.append(_entry(gettext_lazy("Upload files"), "upload_file", upload, request))
+        if WorkerStatus in {item.model for item in items} and _may_see(request, WorkerStatus):
+            health = reverse("admin:collections_app_health")
+            shown.insert(0, _entry(gettext_lazy("Health"), "monitor_heart", health, request))
         if shown:
             groups.append({"title": title, "separator": True, "items": shown})  # type: ignore[dict-item]
     return groups
@@ -114,8 +120,8 @@ def _model_entry(item: _Item, badges: dict[type[Model], int], request: HttpReque
 
 def _entry(title: str | Promise, icon: str, link: str, request: HttpRequest) -> dict[str, Any]:
     inside = request.path.startswith(link) and (link != reverse("admin:index") or request.path == link)
-    is_upload = "/upload/" in request.path and "/upload/" not in link
-    return {"title": title, "icon": icon, "link": link, "active": inside and not is_upload}
+    elsewhere = any(page in request.path and page not in link for page in _PAGES_BELOW_LISTS)
+    return {"title": title, "icon": icon, "link": link, "active": inside and not elsewhere}
 
 
 def _badges(request: HttpRequest) -> dict[type[Model], int]:

@@ -37,7 +37,8 @@ def entries_by_state(index_column: str) -> dict[str, Coalesce]:
 
 
 def last_audit(index_column: str) -> dict[str, Subquery]:
-    audits = IndexAudit.objects.filter(index=OuterRef(index_column), finished_at__isnull=False).order_by("-id")
+    finished = IndexAudit.objects.filter(index=OuterRef(index_column), finished_at__isnull=False, error="")
+    audits = finished.order_by("-id")
     return {
         "audited_at": Subquery(audits.values("finished_at")[:1]),
         "audit_in_step": Subquery(audits.values("in_step")[:1]),

@@ -3,6 +3,7 @@
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -10,6 +11,7 @@ from unfold.decorators import display
 
 from collections_app.admin import cells
 from collections_app.admin.filters import TrailActionFilter, TrailTypeFilter
+from collections_app.admin.health import health_page
 from collections_app.admin.pages import EndlessAdmin, ReadOnlyAdmin
 from collections_app.models import SiteIdentity, TrailRecord, WorkerStatus
 
@@ -34,7 +36,12 @@ class WorkerStatusAdmin(ReadOnlyAdmin):
         from collections_app.admin.dashboard import live_dashboard
 
         live = path("dashboard/", self.admin_site.admin_view(live_dashboard), name="collections_app_dashboard")
-        return [live, *super().get_urls()]
+        health = path("health/", self.admin_site.admin_view(self.health), name="collections_app_health")
+        return [live, health, *super().get_urls()]
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """The checks of the doctor."""
+        return health_page(request, self)
 
     @display(description=gettext_lazy("state"))
     def state(self, obj: WorkerStatus) -> str:

@@ -65,7 +65,7 @@ def error_of_answer(
     said = str(details.get("message") or "no reason given").replace(secret, "(key)")[:_QUOTED_CHARACTERS]
     answer = f"{server} answered HTTP {status} for the model {model}: {said}"
     if status in _PASSING or status >= 500:
-        return EmbedderUnavailable(answer, retry_after=_seconds(retry_after))
+        return EmbedderUnavailable(answer, retry_after=_seconds(retry_after), is_rate_limit=status == 429)
     if status in _REFUSES_INPUT and not _blames_options(details, said):
         return EmbeddingInputRefused(f"{answer} Shorten the text, or set `max_tokens` to what the model takes.")
     return EmbedderMisconfigured(f"{answer} Check the model's name, `base_url`, `dimensions` and the key's rights.")

@@ -13,7 +13,7 @@ from unfold.widgets import (
 )
 
 from collections_app import services
-from collections_app.models import AccessLevel, Collection, CollectionGrant, EmbeddingProfile, User, Visibility
+from collections_app.models import Collection, EmbeddingProfile, User, Visibility
 
 
 def _time_zones() -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ class CollectionAddForm(_UniqueSlug, forms.Form):
     def create(self, user: User) -> Collection:
         """Make the collection, which `user` may manage; raise VectorsiteError when its model cannot be used."""
         data = self.cleaned_data
-        collection = services.create_collection(
+        return services.create_collection(
             data["name"],
             slug=data["slug"],
             description=data["description"],
@@ -129,6 +129,3 @@ class CollectionAddForm(_UniqueSlug, forms.Form):
             chunk_size=data["chunk_size"],
             chunk_overlap=data["chunk_overlap"],
         )
-        if not user.is_superuser:
-            CollectionGrant.objects.create(collection=collection, user=user, level=AccessLevel.MANAGE)
-        return collection

@@ -17,6 +17,7 @@ from collections_app.models.index import (
     VectorIndex,
     VectorStoreStatus,
 )
+from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
 
@@ -40,6 +41,10 @@ __all__ = [
     "IndexAudit",
     "IndexEntry",
     "IndexState",
+    "LexicalPostings",
+    "LexicalRow",
+    "LexicalSegment",
+    "LexicalTombstone",
     "Markup",
     "MetadataField",
     "MetadataValue",

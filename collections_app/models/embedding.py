@@ -18,6 +18,9 @@ class EmbeddingProfile(PublicModel):
     is_default = models.BooleanField(_("default for new collections"), default=False)
     # The vector of a fixed sentence, taken when the profile was made: tells a model that changed behind its name.
     canary = models.BinaryField(_("canary vector"), editable=False)
+    canary_checked_at = models.DateTimeField(_("canary last compared"), null=True, editable=False)
+    # Since when the model gives other vectors than it did: nothing is embedded by it until it is the old one again.
+    changed_at = models.DateTimeField(_("found to be changed"), null=True, editable=False)
     paused_until = models.DateTimeField(_("paused until"), null=True, editable=False)
     pause_reason = models.TextField(_("reason of the pause"), blank=True, editable=False)
     pauses = models.PositiveSmallIntegerField(_("pauses in a row"), default=0, editable=False)

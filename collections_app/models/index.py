@@ -41,6 +41,11 @@ class VectorIndex(PublicModel):
     generation = models.PositiveIntegerField(_("generation"), default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     activated_at = models.DateTimeField(_("activated"), null=True, editable=False)
+    # While building: whether it takes over by itself as soon as it is proved to be in step, and why it could not yet.
+    activate_when_ready = models.BooleanField(_("activate when ready"), default=False)
+    problem = models.TextField(_("what stands in the way"), blank=True, editable=False)
+    # On standby: when it is dropped, so that nobody pays for two indexes for ever.
+    standby_until = models.DateTimeField(_("kept until"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("vector index")
@@ -94,6 +99,12 @@ class VectorStoreStatus(models.Model):
     paused_until = models.DateTimeField(_("paused until"), null=True)
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     pauses = models.PositiveSmallIntegerField(_("pauses in a row"), default=0)
+    # The physical collection in whose use the store last went down, and how often in a row it did. The prober writes it
+    # down before it touches a collection: a server's death has no other witness.
+    suspect = models.CharField(_("suspected collection"), max_length=120, blank=True)
+    strikes = models.PositiveSmallIntegerField(_("went down in its use"), default=0)
+    # When it was last seen to be gone: what it held then is proved again, since a kill can cost vectors silently.
+    went_down_at = models.DateTimeField(_("last went down"), null=True)
 
     class Meta:
         verbose_name = _("vector store status")
@@ -228,8 +239,13 @@ class IndexAudit(models.Model):
 
     index = models.ForeignKey(VectorIndex, verbose_name=_("index"), on_delete=models.PROTECT, related_name="audits")
     started_at = models.DateTimeField(_("started"))
+    # Now and then while it runs: one that is silent for minutes was killed.
+    seen_at = models.DateTimeField(_("last seen"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     deep = models.BooleanField(_("vectors and metadata too"), default=False)
+    repair = models.BooleanField(_("with repair"), default=False)
+    # Why it could not be finished.
+    error = models.TextField(_("error"), blank=True)
     in_step = models.BooleanField(_("in step"), default=False)
     # {"documents": n, "live_chunks": n, "store_ids": n, "findings": {name: count}, "repaired": {name: count}}
     report = models.JSONField(_("report"), default=dict)

@@ -10,6 +10,8 @@ class SiteIdentity(models.Model):
 
     site_id = models.UUIDField(_("site id"), default=uuid.uuid4, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # When a worker last ran the sweep that the scheduler asks for every few seconds: proof that both are alive.
+    swept_at = models.DateTimeField(_("last sweep"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("site identity")

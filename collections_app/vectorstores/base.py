@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from collections_app.exceptions import ConfigurationError
+from collections_app.exceptions import ConfigurationError, RecordsExist
 from collections_app.vectorstores.records import (
     Match,
     Record,
@@ -127,12 +127,24 @@ class VectorStore(ABC):
         """
 
     @abstractmethod
+    def newest_ids(self, name: str, *, limit: int) -> list[int]:
+        """The ids of the at most `limit` records that were first stored last, in no particular order."""
+
+    @abstractmethod
     def collections(self) -> list[StoredCollection]:
         """Every collection of the store, those of other sites too, by name. Loads none of them."""
+
+    def version(self) -> str:
+        """What the server calls itself, "" where there is none."""
+        return ""
 
     @abstractmethod
     def health(self) -> None:
         """Return if the store answers from its disk, else raise VectorStoreUnavailable. Loads no collection."""
+
+    def within(self, seconds: float) -> "VectorStore":
+        """Return this store for somebody who waits: no request takes longer than `seconds`, where it can be limited."""
+        return self
 
     def upsert(self, name: str, records: Iterable[Record]) -> None:
         """Store records, replacing vector and metadata as a whole where an id is there already.
@@ -143,6 +155,29 @@ class VectorStore(ABC):
         checked = checked_records(records, dimensions=self._dimensions(name))
         for batch in in_batches(checked, max_records=self.max_batch_records, max_bytes=self.max_batch_bytes):
             self._upsert_batch(name, batch)
+
+    def add(self, name: str, records: Iterable[Record]) -> None:
+        """Store records under ids that are new to the collection.
+
+        Raises what `upsert` raises, and RecordsExist, with nothing written of that batch, if one of its ids is there.
+        """
+        checked = checked_records(records, dimensions=self._dimensions(name))
+        for batch in in_batches(checked, max_records=self.max_batch_records, max_bytes=self.max_batch_bytes):
+            if taken := self._fetch_batch(name, [record.id for record in batch], vectors=False):
+                raise RecordsExist(
+                    f"Collection {name} holds records under ids that were only just given out, such as "
+                    f"{min(taken)}: the database is older than the store. Rebuild the index."
+                )
+            self._add_batch(name, batch)
+
+    def copy(self, name: str, records: Iterable[Record]) -> None:
+        """Store records of which those that are there already are the same; to repeat it changes nothing.
+
+        Raises what `upsert` raises. Spares the look at what is there that `upsert` and `add` need.
+        """
+        checked = checked_records(records, dimensions=self._dimensions(name))
+        for batch in in_batches(checked, max_records=self.max_batch_records, max_bytes=self.max_batch_bytes):
+            self._add_batch(name, batch)
 
     def delete(self, name: str, ids: Collection[int]) -> None:
         """Remove records; ids that are not there are fine."""
@@ -179,6 +214,10 @@ class VectorStore(ABC):
 
     @abstractmethod
     def _upsert_batch(self, name: str, records: Sequence[Record]) -> None: ...
+
+    @abstractmethod
+    def _add_batch(self, name: str, records: Sequence[Record]) -> None:
+        """Store records of which none is there, or the same: to repeat it is harmless."""
 
     @abstractmethod
     def _delete_batch(self, name: str, ids: Sequence[int]) -> None: ...

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,9 +29,11 @@ from collections_app.exceptions import (
     VectorStoreCollectionBroken,
     VectorStoreCollectionMissing,
     VectorStoreUnavailable,
+    VectorStoreWentDown,
 )
 from collections_app.vectorstores.base import Capabilities, CollectionSpec, StoredCollection, VectorStore
 from collections_app.vectorstores.chroma_errors import ChromaAnswerError, store_error
+from collections_app.vectorstores.chroma_folder import remove_leftovers
 from collections_app.vectorstores.chroma_where import compile_where
 from collections_app.vectorstores.records import Match, Record, Vector
 from collections_app.vectorstores.where import Where
@@ -48,8 +51,8 @@ SITE_KEY = "vectorsite:site"
 DIMENSIONS_KEY = "vectorsite:dimensions"
 
 CONNECT_SECONDS = 5.0
-UNSETTLED_PAUSES = (0.02, 0.05, 0.1, 0.3, 0.6)
-"""Seconds before each repetition of a read that failed over records deleted meanwhile."""
+UNSETTLED_PAUSES = (0.02, 0.05, 0.1, 0.3, 0.6, 1.5)
+"""Seconds before each repetition of a request that failed over what others were just writing, deleting or dropping."""
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ class _Connection:
 class ChromaVectorStore(VectorStore):
     """Chroma at `url`. `timeout` is the time in seconds that one request may take.
 
+    `folder` is where the server keeps its data, if it is ours to clean: Chroma leaves the files of what was dropped.
+
     Raises ConfigurationError for a URL that is not one of HTTP. Connects at the first call.
     """
 
@@ -75,6 +80,7 @@ class ChromaVectorStore(VectorStore):
         *,
         url: str,
         timeout: float = 30.0,
+        folder: str | Path | None = None,
         tenant: str = "default_tenant",
         database: str = "default_database",
     ) -> None:
@@ -85,9 +91,20 @@ class ChromaVectorStore(VectorStore):
             raise ConfigurationError(f"The timeout of the vector store is {timeout} seconds; set it above 0.")
         self.url = url
         self.timeout = timeout
+        self.folder = Path(folder) if folder else None
         self.tenant = tenant
         self.database = database
         self._connected: _Connection | None = None
+        self._hurried: dict[float, ChromaVectorStore] = {}
+
+    def within(self, seconds: float) -> "ChromaVectorStore":
+        if seconds >= self.timeout:
+            return self
+        if seconds not in self._hurried:
+            self._hurried[seconds] = ChromaVectorStore(
+                url=self.url, timeout=seconds, folder=self.folder, tenant=self.tenant, database=self.database
+            )
+        return self._hurried[seconds]
 
     def create(self, spec: CollectionSpec) -> None:
         with self._errors(spec.name):
@@ -108,6 +125,8 @@ class ChromaVectorStore(VectorStore):
             self._require_database()
         finally:
             self._connection.collections.pop(name, None)
+        if self.folder:
+            remove_leftovers(self.folder)
 
     def count(self, name: str) -> int:
         return int(self._on(name, lambda collection: collection.count()))
@@ -117,15 +136,23 @@ class ChromaVectorStore(VectorStore):
         # still to be read only towards pages that are still to be read; read from the start it would hide some.
         previous: set[int] = set()
         for start in range(self.count(name) // self.id_page * self.id_page, -1, -self.id_page):
-            page = self._id_page(name, start)
+            page = self._id_page(name, start, limit=self.id_page)
             yield from (record_id for record_id in page if record_id not in previous)
             previous = set(page)
+
+    def newest_ids(self, name: str, *, limit: int) -> list[int]:
+        start = max(0, self.count(name) - limit)
+        return self._id_page(name, start, limit=limit)
 
     def collections(self) -> list[StoredCollection]:
         with self._errors():
             models = self._server.list_collections(tenant=self.tenant, database=self.database)
         stored = [StoredCollection(model.name, (model.metadata or {}).get(SITE_KEY)) for model in models]
         return sorted(stored, key=lambda collection: collection.name)
+
+    def version(self) -> str:
+        with self._errors():
+            return f"Chroma {self._server.get_version()}"
 
     def health(self) -> None:
         self._require_database()
@@ -148,6 +175,17 @@ class ChromaVectorStore(VectorStore):
 
         self._on(name, upsert, writing=True)
 
+    def _add_batch(self, name: str, records: Sequence[Record]) -> None:
+        ids = [str(record.id) for record in records]
+        vectors = [record.vector for record in records]
+        metadatas = [dict(record.metadata) or None for record in records]
+        # Not Chroma's `add`, which ignores an id that is there without a word: a repetition has to be harmless.
+        self._on(
+            name,
+            lambda collection: collection.upsert(ids=ids, embeddings=vectors, metadatas=metadatas),
+            writing=True,
+        )
+
     def _delete_batch(self, name: str, ids: Sequence[int]) -> None:
         self._on(name, lambda collection: collection.delete(ids=list(map(str, ids))))
 
@@ -163,7 +201,7 @@ class ChromaVectorStore(VectorStore):
 
     def _fetch_batch(self, name: str, ids: Sequence[int], *, vectors: bool) -> Mapping[int, Record]:
         include = ["metadatas", "embeddings"] if vectors else ["metadatas"]
-        found = self._on(name, lambda collection: collection.get(ids=list(map(str, ids)), include=include))
+        found = self._on(name, lambda collection: _whole(collection.get(ids=list(map(str, ids)), include=include)))
         matrix = np.empty((len(found["ids"]), 0)) if not vectors else np.asarray(found["embeddings"])
         matrix = matrix.astype(np.float32)
         if not np.isfinite(matrix).all():
@@ -176,8 +214,8 @@ class ChromaVectorStore(VectorStore):
             for key, vector, metadata in zip(keys, matrix, found["metadatas"], strict=True)
         }
 
-    def _id_page(self, name: str, start: int) -> list[int]:
-        page = self._on(name, lambda collection: collection.get(limit=self.id_page, offset=start, include=[]))
+    def _id_page(self, name: str, start: int, *, limit: int) -> list[int]:
+        page = self._on(name, lambda collection: collection.get(limit=limit, offset=start, include=[]))
         return [_record_id(text, name) for text in page["ids"]]
 
     def _on(self, name: str, operation: Callable[[ChromaCollection], T], *, writing: bool = False) -> T:
@@ -235,6 +273,19 @@ class ChromaVectorStore(VectorStore):
             yield
         except ChromaAnswerError as refusal:
             raise store_error(refusal, collection=collection, writing=writing) from refusal
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            raise VectorStoreWentDown(
+                f"The vector store at {self.url} hung up ({type(error).__name__}: {error}). Look whether it runs, and "
+                "at the end of its log.",
+                collection=collection or "",
+            ) from error
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+            raise VectorStoreWentDown(
+                f"The vector store at {self.url} was silent for {self.timeout:g} s. Look at its disk space and its "
+                "log, and restart it if it stays so.",
+                collection=collection or "",
+                is_silent=True,
+            ) from error
         except (httpx.HTTPError, json.JSONDecodeError) as error:
             raise VectorStoreUnavailable(
                 f"The vector store at {self.url} did not answer ({type(error).__name__}: {error}). "
@@ -276,6 +327,14 @@ def _raise_for_answer(response: "httpx.Response") -> None:
             status=response.status_code, kind=str(body["error"]), message=str(body.get("message", ""))
         )
     raise ChromaAnswerError(status=response.status_code, kind="", message=response.text)
+
+
+def _whole(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer as it is. One that lacks what was just being deleted or dropped is to be asked for again."""
+    for part in ("metadatas", "embeddings"):
+        if found[part] is not None and len(found[part]) != len(found["ids"]):
+            raise ChromaAnswerError(status=500, kind="", message=f"Error finding id: {part} are missing in the answer")
+    return found
 
 
 def _settled(operation: Callable[[], T]) -> T:

@@ -24,7 +24,11 @@ _UNSETTLED = (
     # The sign of a damaged graph, and also of a record that was deleted while it was read.
     "Error finding id",
     "Error getting embedding",
+    # Also what a reader is told while the first records of a new collection are being written.
+    "Nothing found on disk",
 )
+# What is said of a collection while it is being dropped; a moment later it does not exist.
+_VANISHING = ("Missing field: [Missing metadata segment]", "Missing field: [Missing vector segment]")
 _BROKEN = (
     *_UNSETTLED,
     "Failed to apply logs to the hnsw segment writer",
@@ -34,12 +38,12 @@ _BROKEN = (
     "Error creating hnsw segment writer",
     "Error loading hnsw index",
     "Error querying knn",
-    "Nothing found on disk",
     "pickle file",
     "Collection is missing HNSW configuration",
 )
 
 
+_PRECONDITION = 412
 _REFUSED = (400, 409, 413, 422)
 _MESSAGE_LENGTH = 300
 
@@ -56,7 +60,7 @@ class ChromaAnswerError(Exception):
     @property
     def is_unsettled(self) -> bool:
         """Whether the same request may well succeed in a moment."""
-        return self.says(_UNSETTLED)
+        return self.says(_UNSETTLED) or (self.status == _PRECONDITION and self.message in _VANISHING)
 
     @property
     def is_missing(self) -> bool:

@@ -47,6 +47,9 @@ class InMemoryVectorStore(VectorStore):
         with self._lock:
             return iter(list(self._collection(name).records))
 
+    def newest_ids(self, name: str, *, limit: int) -> list[int]:
+        return list(self.ids(name))[-limit:]
+
     def collections(self) -> list[StoredCollection]:
         with self._lock:
             stored = [StoredCollection(name, held.spec.site_id) for name, held in self._collections.items()]
@@ -69,6 +72,9 @@ class InMemoryVectorStore(VectorStore):
         with self._lock:
             held = self._collection(name).records
             held.update((record.id, _own(record)) for record in records)
+
+    def _add_batch(self, name: str, records: Sequence[Record]) -> None:
+        self._upsert_batch(name, records)
 
     def _delete_batch(self, name: str, ids: Sequence[int]) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGQUIT, SIGTERM
 
-from vectorsite.private import LOOPBACK, Endpoints
+from vectorsite.private import LOOPBACK, Endpoints, note_start, note_stop, take_stuck_report
 from vectorsite.supervisor import answers
 from vectorsite.supervisor.exceptions import StartError
 from vectorsite.supervisor.program import Program, StopStep
@@ -42,6 +42,13 @@ _WORKER_NOISE = re.compile(
 )
 
 
+# A write beyond the limit fails with EFBIG, since Python ignores the signal that would come with it.
+_CHROMA = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+    "from chromadb.cli.cli import app; app()"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What distinguishes one site from another.
@@ -49,6 +56,7 @@ class Site:
     base_dir     the folder with manage.py
     var_dir      where everything that it writes lives
     host, port   where the web server listens
+    chroma_file_limit   the size in bytes beyond which no file of the private Chroma server may grow
     """
 
     base_dir: Path
@@ -60,6 +68,7 @@ class Site:
     log_level: str
     has_private_redis: bool
     has_private_chroma: bool
+    chroma_file_limit: int
 
     @property
     def log_dir(self) -> Path:
@@ -129,14 +138,27 @@ def _chroma(site: Site, private: Endpoints) -> Program:
     run = ("run", "--path", str(folder), "--host", LOOPBACK, "--port", str(private.chroma_port))
     return Program(
         name="chroma",
-        command=(sys.executable, "-c", "from chromadb.cli.cli import app; app()", *run),
+        command=(sys.executable, "-c", _CHROMA.format(limit=_file_limit(folder, most=site.chroma_file_limit)), *run),
         # A SIGKILL while it persists can make a collection unreadable: it gets a minute.
         stop=(StopStep(SIGTERM, 60.0),),
         answers=answers.http(f"{private.chroma_url}/api/v2/heartbeat"),
+        is_stuck=lambda: take_stuck_report(site.var_dir, "chroma"),
+        on_start=lambda: note_start(site.var_dir, "chroma"),
+        on_stop=lambda: note_stop(site.var_dir, "chroma"),
         entry=re.compile(r"^\s*\d{4}-\d\d-\d\dT"),
         noise=_CHROMA_NOISE,
         prefix=re.compile(r"^\s*\d{4}-\d\d-\d\dT\S+\s+"),
     )
+
+
+def _file_limit(folder: Path, *, most: int) -> int:
+    """Return how large, in bytes, a file of Chroma may become: at most `most`, and half of what is free on the disk.
+
+    A graph that a kill has damaged can grow without end, a gigabyte a second, and would take the database's disk along.
+    What is large already may still double.
+    """
+    largest = max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
+    return min(most, max(2**30, 2 * largest, shutil.disk_usage(folder).free // 2))
 
 
 def _worker(site: Site, *, after: tuple[str, ...]) -> Program:

@@ -34,6 +34,7 @@ def start(*, with_demo: bool) -> int:
         log_level=settings.LOG_LEVEL,
         has_private_redis=settings.PRIVATE_REDIS,
         has_private_chroma=settings.PRIVATE_CHROMA,
+        chroma_file_limit=settings.CHROMA_FILE_LIMIT_BYTES,
     )
     os.umask(0o077)  # what the site writes (texts, passwords, logs) is for its own user's eyes
     with site_lock(site.var_dir):

@@ -17,6 +17,7 @@ from vectorsite.supervisor.program import Program, RestartPolicy
 
 _TURN = 0.1  # seconds: how soon an exit or a request to stop is noticed
 _ASK_EVERY = 0.2
+_ASK_AGAIN_EVERY = 5.0  # once it has answered; a question to a silent program holds the loop up for up to 2 s
 # `timeout` and some terminals deliver one request twice, to the process and to its group.
 _SAME_REQUEST = 1.0
 _ALARM_LINES = 10
@@ -26,6 +27,8 @@ _ALARM_LINES = 10
 class _Watch:
     """What the supervisor knows of one program.
 
+    answers      it has answered in this run
+    misses       questions in a row that it has not answered since
     is_settled   dependents need not wait for it (any longer): it has answered once, is over, or was given up on
     """
 
@@ -35,6 +38,7 @@ class _Watch:
     started_at: float = 0.0
     ask_at: float = 0.0
     answers: bool = False
+    misses: int = 0
     is_settled: bool = False
     is_greeted: bool = False
     is_over: bool = False
@@ -157,6 +161,8 @@ class Supervisor:
             return
         watch.started_at = watch.ask_at = now
         watch.answers = False
+        if watch.program.on_start is not None:
+            self._without_dying(watch.program.on_start, f"The start of {watch.program.name} cannot be noted")
         try:
             watch.process.start()
         except OSError as error:
@@ -169,7 +175,10 @@ class Supervisor:
         self._console.say(f"{watch.program.name} started (pid {watch.process.pid})")
 
     def _ask(self, watch: _Watch, now: float) -> None:
-        if not watch.process.is_running or watch.answers or now < watch.ask_at:
+        if not watch.process.is_running or now < watch.ask_at:
+            return
+        if watch.answers:
+            self._ask_again(watch, now)
             return
         watch.ask_at = now + _ASK_EVERY
         watch.answers = watch.program.answers is None or watch.program.answers()
@@ -178,11 +187,26 @@ class Supervisor:
                 self._console.say(f"{watch.program.name} runs but does not answer; going on without it.")
                 watch.is_settled = True
             return
+        watch.misses = 0
         watch.is_settled = not watch.program.once
         if not watch.is_greeted:
             watch.is_greeted = True
             for line in watch.program.greeting:
                 self._console.print(line)
+
+    def _ask_again(self, watch: _Watch, now: float) -> None:
+        """Kill a program that hangs; it is started again like one that ended by itself."""
+        program = watch.program
+        watch.ask_at = now + _ASK_AGAIN_EVERY
+        if program.is_stuck is not None and program.is_stuck():
+            self._console.say(f"{program.name} hangs; it is killed and started again.")
+            watch.process.kill()
+            return
+        watch.misses = 0 if program.answers is None or program.answers() else watch.misses + 1
+        # Counted in questions and not by the clock: a machine that was suspended has not been silent.
+        if (silence := watch.misses * _ASK_AGAIN_EVERY) >= self._policy.silence:
+            self._console.say(f"{program.name} has not answered for {silence:.0f} s; it is killed and started again.")
+            watch.process.kill()
 
     def _pass_on_output(self, watch: _Watch) -> None:
         descriptor = watch.process.fileno()
@@ -205,6 +229,8 @@ class Supervisor:
         if self._stop_asked_at is None:
             self._after_end(watch, describe_exit(status), now, is_success=status == 0)
         else:
+            if status != -signal.SIGKILL and watch.program.on_stop is not None:
+                self._without_dying(watch.program.on_stop, f"The stop of {watch.program.name} cannot be noted")
             self._console.say(f"{watch.program.name} stopped")
 
     def _after_end(self, watch: _Watch, how: str, now: float, *, is_success: bool = False) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from collections_app import demo, fields, services
 from collections_app.demo import DemoDocument, handbook, standard_library
 from collections_app.models import Collection, TrailRecord
+from collections_app.trail import record
 
 LOADED = "demo loaded"
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         rows = list(documents)
         fields.declare(collection, (row.metadata for row in rows))
         count = sum(1 for saved in services.save_documents(collection, map(_input, rows)) if not saved.error)
-        services.record(None, LOADED, collection, version=version)
+        record(None, LOADED, collection, version=version)
         self.stdout.write(f"Demo: {count:,} documents of “{about.name}” are stored and being embedded.")
 
 

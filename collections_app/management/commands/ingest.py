@@ -1,5 +1,4 @@
 import os
-import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from collections_app import ledger, services, sources
 from collections_app.exceptions import VectorsiteError
 from collections_app.extraction import TableMapping
+from collections_app.management.following import follow
 from collections_app.models import (
     Collection,
     Embedding,
@@ -27,10 +27,6 @@ from collections_app.models import (
     IndexEntry,
     Visibility,
 )
-
-# A worker that is there begins within a second or two; beyond this nobody is.
-NOBODY_SECONDS = 20.0
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,46 +123,12 @@ class Command(BaseCommand):
 
     def _wait(self, collection: Collection, import_act: Import, files: int) -> None:
         waiting = import_act.items.filter(outcome=ImportOutcome.PENDING)
-        self._follow("reading", "file", files, waiting.count)
+        follow(self, "reading", "file", files, waiting.count)
         index = collection.serving_index
         if index is None:
             return
         pending = IndexEntry.objects.filter(index=index, state=EntryState.PENDING)
-        self._follow("embedding", "document", ledger.progress(index)["total"], pending.count)
-
-    def _follow(self, label: str, unit: str, total: int, count: Any) -> None:
-        """Show how a count falls to zero; give up with a hint when nobody works on it."""
-        left = count()
-        if not left:
-            return
-        last_change, last_line = time.monotonic(), 0.0
-        with tqdm(total=total, initial=max(0, total - left), desc=label, unit=unit, disable=None) as bar:
-            while left:
-                time.sleep(POLL_SECONDS)
-                now, before = time.monotonic(), left
-                left = count()
-                bar.update(max(0, total - left) - bar.n)
-                if left != before:
-                    last_change = now
-                if bar.disable and now - last_line > 5:
-                    self.stdout.write(f"{label}: {total - left:,} of {total:,} {unit}s")
-                    self.stdout.flush()
-                    last_line = now
-                if now - last_change > NOBODY_SECONDS and not self._workers_answer():
-                    raise CommandError(
-                        "No worker is running. All is stored: start the site (make run) and it goes on by itself."
-                    )
-
-    def _workers_answer(self) -> bool:
-        from kombu.exceptions import OperationalError
-        from redis import RedisError
-
-        from vectorsite.celery import app
-
-        try:
-            return bool(app.control.ping(timeout=2.0))
-        except (OperationalError, RedisError, OSError):
-            return False
+        follow(self, "embedding", "document", ledger.progress(index)["total"], pending.count)
 
     # --- the end --------------------------------------------------------------------------------------------------
 

@@ -1,47 +1,38 @@
-"""The only code that writes collections and documents: it commits, then rings the bell.
+"""Documents: saved and deleted, each in one transaction with its ledger entries and its chunks.
 
-Every function that changes what a document says does so in one transaction with its ledger entries and its chunks:
-the entries want the new revision, and live chunks whose text the document no longer holds are retired. The bell rung
+The entries want the new revision, and live chunks whose text the document no longer holds are retired. The bell rung
 after the commit is only a hint; whoever misses it is found by the sweeper.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Collection as Sized
 from dataclasses import dataclass, replace
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils.text import slugify
 
 from collections_app import ledger, tasks
 from collections_app.drafts import DocumentInput, Draft, clean, prepare
 from collections_app.exceptions import InvalidDocument, VectorsiteError
-from collections_app.locks import lock_documents, lock_entries, lock_indexes
+from collections_app.locks import lock_documents, lock_entries, lock_indexes, lock_live_indexes
 from collections_app.models import (
     Chunk,
     ChunkState,
     Collection,
     Document,
     DocumentText,
-    EmbeddingProfile,
     ImportOutcome,
     IndexEntry,
-    IndexState,
     MetadataField,
     MetadataValue,
-    PhysicalCollection,
-    PhysicalState,
     Segment,
     SourceFile,
     User,
-    VectorIndex,
-    Visibility,
 )
-from collections_app.projection import plan_physical_collection
-from collections_app.trail import record, record_many
+from collections_app.trail import record_many
 from collections_app.visibility import retire, retire_superseded
 
 INTERACTIVE, BULK = 0, 1
@@ -57,107 +48,6 @@ class Saved:
     outcome: ImportOutcome
     document: Document | None = None
     error: VectorsiteError | None = None
-
-
-# --- collections --------------------------------------------------------------------------------------------------
-
-
-def create_collection(
-    name: str,
-    *,
-    slug: str = "",
-    description: str = "",
-    visibility: str = Visibility.PUBLIC,
-    time_zone: str = "UTC",
-    profile: EmbeddingProfile | None = None,
-    user: User | None = None,
-    chunk_size: int | None = None,
-    chunk_overlap: int = 0,
-) -> Collection:
-    """Make a collection with an index that serves it from the start (it is empty, hence in step)."""
-    from collections_app.profiles import default_profile
-
-    profile = profile or default_profile()
-    slug = slug or free_slug(name)
-    with transaction.atomic():
-        collection = Collection.objects.create(
-            name=name,
-            slug=slug,
-            description=description,
-            visibility=visibility,
-            time_zone=time_zone,
-            created_by=user,
-        )
-        give_index(collection, profile, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-        record(user, "created", collection)
-    return collection
-
-
-def give_index(
-    collection: Collection, profile: EmbeddingProfile, *, chunk_size: int | None = None, chunk_overlap: int = 0
-) -> VectorIndex:
-    """Give a new collection the index that serves it. Part of the caller's transaction."""
-    index = VectorIndex.objects.create(
-        collection=collection,
-        profile=profile,
-        state=IndexState.SERVING,
-        chunk_size=chunk_size or min(200, profile.max_tokens),
-        chunk_overlap=chunk_overlap,
-        activated_at=Now(),
-    )
-    plan_physical_collection(index, reason="new collection")
-    collection.serving_index = index
-    collection.save(update_fields=["serving_index"])
-    return index
-
-
-def free_slug(name: str) -> str:
-    """Return a slug for `name` that no living collection has."""
-    stem = slugify(name, allow_unicode=True)[:70] or "collection"
-    taken = set(Collection.objects.alive().filter(slug__startswith=stem).values_list("slug", flat=True))
-    return next(slug for slug in _numbered(stem) if slug not in taken)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1
-
-
-def delete_collections(collections: QuerySet[Collection], *, user: User | None = None) -> int:
-    """Delete collections with all they hold: invisible at once, their rows go when the store has let go.
-
-    The first transaction decides; whatever does not follow because we are killed is done by `finish_deletions`.
-    """
-    count = 0
-    for collection in list(collections.filter(deleted_at=None)):
-        count += _give_up(collection, user=user)
-        delete_documents(Document.objects.filter(collection=collection), user=user, trail=False)
-    return count
-
-
-@transaction.atomic
-def _give_up(collection: Collection, *, user: User | None) -> int:
-    """Mark a collection as deleted and its indexes as dropped, after every writer that is at work in it."""
-    index_ids = [index.pk for index in lock_indexes(_live_index_ids(collection.pk), exclusive=True)]
-    if not Collection.objects.filter(pk=collection.pk, deleted_at=None).update(deleted_at=Now()):
-        return 0
-    VectorIndex.objects.filter(pk__in=index_ids).update(state=IndexState.DROPPED)
-    PhysicalCollection.objects.filter(index__in=index_ids).exclude(state=PhysicalState.DROPPED).update(
-        state=PhysicalState.DROPPING
-    )
-    record(user, "deleted", collection)
-    return 1
-
-
-def finish_deletions() -> int:
-    """Delete documents that outlived their collection because its deletion was interrupted; return how many."""
-    return delete_documents(Document.objects.alive().filter(collection__deleted_at__isnull=False), trail=False)
-
-
-# --- documents ----------------------------------------------------------------------------------------------------
 
 
 def save_document(
@@ -258,7 +148,7 @@ class _Writer:
         if self.fence:
             self.fence()
         collection = self.collection
-        indexes = lock_indexes(_live_index_ids(collection.pk))
+        indexes = lock_live_indexes(collection.pk)
         # A deletion takes these locks exclusively, so from here on it waits for us.
         if not Collection.objects.alive().filter(pk=collection.pk).exists():
             raise InvalidDocument(f"The collection {collection.name!r} was deleted; choose or create another one.")
@@ -396,19 +286,21 @@ def _write_values(documents: list[tuple[Document, Draft]]) -> None:
     )
 
 
-def _live_index_ids(collection_id: int) -> list[int]:
-    indexes = VectorIndex.objects.filter(collection=collection_id).exclude(state=IndexState.DROPPED)
-    return list(indexes.values_list("pk", flat=True))
-
-
 def delete_documents(documents: QuerySet[Document], *, user: User | None = None, trail: bool = True) -> int:
     """Delete documents: their text is gone at once, their chunks are tombstones until the store has let go of them."""
     count = 0
-    # Upwards, like everybody who locks documents, since all batches may be in one transaction of the caller's.
-    ids = iter(list(documents.order_by("pk").values_list("pk", flat=True)))
-    while batch := list(islice(ids, BATCH)):
+    for batch in _id_batches(documents):
         count += _delete_batch(batch, user=user, trail=trail)
     return count
+
+
+def _id_batches(documents: QuerySet[Document]) -> Iterator[list[int]]:
+    """Return the ids of documents as they are selected now, eight bytes of memory for each.
+
+    Upwards, like everybody who locks documents, since all batches may be in one transaction of the caller's.
+    """
+    ids = array("q", documents.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=10_000))
+    return (list(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
 
 
 @transaction.atomic
@@ -438,8 +330,7 @@ def _delete_batch(document_ids: Sized[int], *, user: User | None, trail: bool) -
 def resync(documents: QuerySet[Document]) -> int:
     """Have every index project these documents anew, as if they had just been saved; return how many."""
     total = 0
-    ids = iter(list(documents.order_by("pk").values_list("pk", flat=True)))
-    while batch := list(islice(ids, BATCH)):
+    for batch in _id_batches(documents):
         with transaction.atomic():
             entries = IndexEntry.objects.filter(document__in=batch).order_by()
             index_ids = list(entries.values_list("index", flat=True).distinct())
