@@ -7,7 +7,7 @@ SOURCES := manage.py vectorsite collections_app search_app tests benchmarks
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: help run bench test test-all lint check-migrations format requirements clean need-chromium
+.PHONY: help run bench chaos test test-all lint check-migrations format requirements clean need-chromium
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -17,15 +17,28 @@ run: $(VENV)/.runtime  ## Start the whole site on http://127.0.0.1:8000/ (PORT=â
 
 bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed
 	@$(PY) -m benchmarks.embedding
+	@$(PY) -m benchmarks.rebuild
+	@for workers in 1 2 4; do $(PY) -m benchmarks.scaling --workers $$workers || exit 1; done
+	@$(PY) -m benchmarks.end_to_end
+
+chaos: $(VENV)/.dev  ## Kill, stop and mislead every part of real sites: ROUNDS=n, ONLY="name â€¦", SABOTAGE=name, DATABASE=sqlite
+	@$(PY) -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \
+	    $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(DATABASE),--database $(DATABASE))
 
 # What touches the database is run on both; the rest would only be run twice.
 DATABASE_TESTS := tests/collections_app tests/search_app tests/site
+# Pages ask what the services and the search ask, and reading files asks no database; `make test` has them on SQLite,
+# `make test-all` on both.
+ONCE := --ignore-glob='*/test_admin*' --ignore-glob='*/test_*_page.py' --ignore-glob='*/site/*' \
+    --ignore-glob='*/extraction/*' --ignore-glob='*/demo/*' --ignore-glob='*/test_metadata*' --ignore-glob='*/test_health*'
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)
 	@echo "Tests on SQLite"
 	@$(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile
 	@echo "Tests on PostgreSQL (a real server in a temporary folder)"
-	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile $(DATABASE_TESTS)
+	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile $(DATABASE_TESTS) $(ONCE)
+	@echo "Chaos, in its short form"
+	@$(PY) -m tests.chaos --short
 
 test-all: lint need-chromium  ## Lint, then run every test, the long matrices too, on SQLite and PostgreSQL
 	@echo "All tests on SQLite"

@@ -27,6 +27,7 @@ from collections_app.models import (
 )
 from tests.collections_app.admin_pages import list_page, messages_of, page, run_action, staff_member, text_of
 from tests.conftest import Drain, save, serving_index
+from vectorsite.celery import app as celery
 
 ADD = reverse("admin:collections_app_collection_add")
 ADD_PROFILE = reverse("admin:collections_app_embeddingprofile_add")
@@ -149,17 +150,22 @@ def test_a_collection_s_failures_are_retried_and_its_documents_indexed_anew(
     assert list(actions) == ["re-synced", "retried", "created"]
 
 
-def test_an_audit_on_demand_tells_what_it_found(collection: Collection, admin_client: Client, drain: Drain) -> None:
+def test_a_worker_audits_what_somebody_asks_for_and_repairs_after_saying_what_that_means(
+    collection: Collection, admin_client: Client, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(celery.conf, "task_always_eager", True)
     save(collection, "a", "Text")
     drain(collection)
+    index = serving_index(collection)
     told = messages_of(run_action(admin_client, Collection, "audit_now", [collection]))
-    assert told == [f"{serving_index(collection)}: SQL and vector store are in step."]
-    save(collection, "b", "Text that waits")
-    response = run_action(admin_client, VectorIndex, "audit_deeply", [serving_index(collection)])
-    told = messages_of(response)[-1:]
-    assert told[0].startswith(f"{serving_index(collection)} is out of step: ")
-    assert told[0].endswith("behind: 1.")
-    assert [(audit.deep, audit.in_step) for audit in IndexAudit.objects.all()] == [(True, False), (False, True)]
+    assert told == [f"{index} is being audited; the result will be on its page."]
+    IndexEntry.objects.update(wanted_revision=7)
+    run_action(admin_client, VectorIndex, "audit_deeply", [index])
+    assert "No document is changed or deleted." in text_of(admin_client.get(page(index, "repair")))
+    admin_client.post(page(index, "repair"))
+    audits = IndexAudit.objects.order_by("pk").values_list("deep", "repair", "in_step")
+    assert list(audits) == [(False, False, True), (True, False, False), (True, True, True)]
+    assert "entries that want another revision: 1" in text_of(admin_client.get(page(index)))
 
 
 def test_an_index_is_rebuilt_under_a_new_generation(collection: Collection, admin_client: Client) -> None:

@@ -138,7 +138,7 @@ def test_the_deletion_of_a_collection_is_finished_after_a_kill(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(services, "delete_documents", killed)
+        patch.setattr(services.collections, "delete_documents", killed)
         collection.delete()
     assert not Collection.objects.alive().exists()
     tidy_up()
@@ -228,13 +228,13 @@ def test_a_long_documents_records_are_written_in_parts(
     collection: Collection, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[int] = []
-    original = InMemoryVectorStore.upsert
+    original = InMemoryVectorStore.add
 
     def counted(self: InMemoryVectorStore, name: str, records: list[Record]) -> None:
         parts.append(len(records))
         original(self, name, records)
 
-    monkeypatch.setattr(InMemoryVectorStore, "upsert", counted)
+    monkeypatch.setattr(InMemoryVectorStore, "add", counted)
     monkeypatch.setattr(sync, "UPSERT_RECORDS", 3)
     save(collection, "a", "\n\n".join(f"word{number} " * 150 for number in range(8)))
     drain(collection)

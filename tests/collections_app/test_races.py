@@ -304,7 +304,7 @@ def test_batches_of_one_transaction_lock_upwards(
     notes: Collection, monkeypatch: pytest.MonkeyPatch, act: Callable[[Any], int]
 ) -> None:
     first, second = save(notes, "a", "One."), save(notes, "b", "Two.")
-    monkeypatch.setattr(services, "BATCH", 1)
+    monkeypatch.setattr(services.documents, "BATCH", 1)
 
     def in_one_transaction() -> None:
         with transaction.atomic():

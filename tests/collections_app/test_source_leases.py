@@ -53,14 +53,14 @@ def test_a_file_keeps_its_worker_however_long_its_documents_take_to_be_saved(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "LEASE", timedelta(seconds=0.3))
-    monkeypatch.setattr(services, "BATCH", 1)
+    monkeypatch.setattr(services.documents, "BATCH", 1)
     to_be_taken_over: list[int] = []
 
     def slowly(*args: Any) -> None:
         time.sleep(0.2)
         to_be_taken_over.extend(sweeping.find_work().extract)
 
-    monkeypatch.setattr(services, "record_many", slowly)
+    monkeypatch.setattr(services.documents, "record_many", slowly)
     item = _upload(collection, "".join(f'{{"text": "Row {number}"}}\n' for number in range(4)), name="rows.jsonl")
     assert sources.extract(item.source_file_id or 0) == 4
     assert to_be_taken_over == []

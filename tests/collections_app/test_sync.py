@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
-from collections_app import ledger, outages, projection, services, sweeping, sync
+from collections_app import ledger, probing, projection, services, sweeping, sync
 from collections_app.audit import audit_index
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.exceptions import EmbedderUnavailable, EmbeddingInputRefused, LeaseLost, VectorStoreUnavailable
@@ -23,6 +23,7 @@ from collections_app.models import (
     EntryState,
     IndexEntry,
     PhysicalState,
+    VectorStoreStatus,
 )
 from collections_app.vectorstores.memory import InMemoryVectorStore
 from tests.conftest import Drain, live_texts, save, serving_index
@@ -41,6 +42,8 @@ class PickyEmbedder(MeaninglessHashEmbedder):
             raise EmbedderUnavailable("The embedder does not answer. Start it.")
         if any("POISON" in text for text in texts):
             raise EmbeddingInputRefused("The model refuses this text. Take the poison out.")
+        if any("CHOKES" in text for text in texts):
+            raise EmbedderUnavailable("The embedder answered HTTP 500.")
         type(self).embedded += len(texts)
         return super()._embed(texts)
 
@@ -66,11 +69,12 @@ def picky(db: None) -> Any:
         yield PickyEmbedder
 
 
-def forget_pauses() -> None:
+def let_pauses_pass() -> None:
     from django.db.models.functions import Now
 
-    for thing in (EmbeddingProfile, type(outages.store_status("default"))):
+    for thing in (EmbeddingProfile, VectorStoreStatus):
         thing.objects.filter(paused_until__isnull=False).update(paused_until=Now())
+    probing.probe_paused()
 
 
 def forget_waits() -> None:
@@ -178,9 +182,22 @@ def test_an_embedder_that_is_down_pauses_its_profile_and_charges_nobody(
     picky.down = False
     drain(collection)
     assert live_texts(collection) == [], "the pause is not over"
-    forget_pauses()
+    let_pauses_pass()
     drain(collection)
     assert live_texts(collection) == ["One."]
+    assert EmbeddingProfile.objects.get().paused_until is None
+
+
+def test_a_text_at_which_the_embedder_fails_while_it_embeds_others_is_poison_and_no_outage(
+    collection: Collection, drain: Drain, picky: Any
+) -> None:
+    for number in range(20):
+        save(collection, str(number), "CHOKES" if number == 7 else f"Good text number {number}.")
+    drain(collection)
+    entry = IndexEntry.objects.get(state=EntryState.PENDING)
+    assert (entry.document.key, entry.attempts) == ("7", 1)
+    assert "fails at this text while it embeds others" in entry.error
+    assert len(live_texts(collection)) == 19
     assert EmbeddingProfile.objects.get().paused_until is None
 
 
@@ -191,7 +208,7 @@ def test_a_store_that_is_down_loses_nothing_and_resumes(collection: Collection, 
     assert live_texts(collection) == []
     assert IndexEntry.objects.get().attempts == 0
     FlakyStore.down = False
-    forget_pauses()
+    let_pauses_pass()
     drain(collection)
     assert live_texts(collection) == ["One."]
     assert audit_index(serving_index(collection), deep=True).in_step

@@ -28,9 +28,10 @@ class EmbeddingServer(ThreadingHTTPServer):
     """Answers with pseudo-random vectors seeded by the text, as it is told by the attributes below."""
 
     daemon_threads = True
+    request_queue_size = 128
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
         self.dimensions = 24
         self.speaks_base64 = True
@@ -43,18 +44,26 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
 
+    def note(self, request: dict[str, Any], authorization: str | None) -> None:
+        """Keep what was asked, for the test to look at."""
+        self.requests.append(request)
+        self.authorizations.append(authorization)
+
+    def refusal_of(self, request: dict[str, Any], *, client_port: int) -> Refusal | None:
+        """Return the error to answer with, None to answer well."""
+        return self.refusal
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: EmbeddingServer
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append({"path": self.path, **request})
-        self.server.authorizations.append(self.headers.get("Authorization"))
+        self.server.note({"path": self.path, **request}, self.headers.get("Authorization"))
         if self.server.hangs:
             self.server.released.wait(30)
             return
-        refusal = self.server.refusal
+        refusal = self.server.refusal_of(request, client_port=self.client_address[1])
         if refusal:
             self._send(refusal.status, json.dumps({"error": refusal.error}).encode(), refusal.headers)
         else:

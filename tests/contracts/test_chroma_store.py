@@ -21,6 +21,7 @@ from collections_app.exceptions import (
     VectorStoreCollectionMissing,
     VectorStoreError,
     VectorStoreUnavailable,
+    VectorStoreWentDown,
 )
 from collections_app.vectorstores import StoredCollection, VectorStore
 from collections_app.vectorstores.chroma import ChromaVectorStore
@@ -109,10 +110,24 @@ def test_a_server_that_never_answers_is_unavailable_in_time(ask: Ask, name: str,
     store = ChromaVectorStore(url=silent_url, timeout=0.2)
     started = time.monotonic()
 
-    with pytest.raises(VectorStoreUnavailable, match="did not answer"):
+    with pytest.raises(VectorStoreUnavailable, match=r"was silent for 0\.2 s") as silence:
         ask(store, name)
 
     assert time.monotonic() - started < 5
+    assert isinstance(silence.value, VectorStoreWentDown)
+    assert silence.value.is_silent
+
+
+def test_who_is_in_a_hurry_waits_less_long_for_the_same_store(
+    chroma_server: ChromaServer, name: str, silent_url: str
+) -> None:
+    store = client(chroma_server)
+    store.create(spec(name))
+    store.upsert(name, records(range(3)))
+    assert contents(store.within(5.0), name) == contents(store, name)
+    with pytest.raises(VectorStoreWentDown, match=r"was silent for 0\.2 s"):
+        ChromaVectorStore(url=silent_url, timeout=30.0).within(0.2).count(name)
+    assert store.within(1000.0) is store
 
 
 def test_something_else_at_the_address_is_unavailable(name: str, website_url: str) -> None:

@@ -1,13 +1,14 @@
 """Collections to search, and short ways to ask."""
 
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from collections_app import services
 from collections_app.models import Collection, MetadataField
 from search_app import planner, query_vectors
-from search_app.filters import EVERYTHING, Expression
+from search_app.filters import EVERYTHING, Expression, parse_parameters
 from search_app.search import SearchRequest, SearchResponse, search
 from tests.conftest import Drain
 
@@ -44,6 +45,24 @@ def films(db: None, drain: Drain) -> Collection:
     return collection
 
 
+@pytest.fixture
+def library(db: None, drain: Drain) -> Collection:
+    """Sixty indexed documents of several passages each; every third is red."""
+    collection = services.create_collection("Library", chunk_size=8)
+    declare(collection, colour="text")
+    rows = [
+        services.DocumentInput(
+            key=f"book {number}",
+            text=f"Book number {number} speaks of topic {number % 7}.\n\nIt also has a second passage, {number}.",
+            metadata={"colour": "red" if number % 3 == 0 else "blue"},
+        )
+        for number in range(60)
+    ]
+    assert all(saved.error is None for saved in services.save_documents(collection, rows))
+    drain(collection)
+    return collection
+
+
 def declare(collection: Collection, **types: str) -> list[MetadataField]:
     """Declare fields by name and type; a star behind the type makes it a list."""
     return [
@@ -61,6 +80,11 @@ def declare(collection: Collection, **types: str) -> list[MetadataField]:
 
 def ask(collection: Collection, query: str, *, filter: Expression = EVERYTHING, **more: object) -> SearchResponse:
     return search(SearchRequest(query=query, collection=collection, filter=filter, **more))  # type: ignore[arg-type]
+
+
+def where(collection: Collection, **conditions: str) -> Expression:
+    fields = [field.spec for field in collection.fields.all()]
+    return parse_parameters(conditions.items(), fields, tz=ZoneInfo("UTC"))
 
 
 def keys(response: SearchResponse) -> list[str]:

@@ -30,7 +30,7 @@ def test_it_prints_score_title_and_passage_best_first(films: Collection) -> None
 
 def test_json_holds_all_that_is_known_of_a_hit(films: Collection) -> None:
     answer = json.loads(run("space", "--collection=films", "--filter=year__gte=2000", "--json"))
-    assert set(answer) == {"query", "collection", "degraded", "plan", "timings", "hits"}
+    assert set(answer) == {"query", "collection", "degraded", "answered", "plan", "timings", "hits"}
     (hit,) = answer["hits"]
     document = films.documents.get(key="gravity")
     assert hit | {"score": 0} == {

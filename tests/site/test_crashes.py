@@ -6,12 +6,15 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 import redis
 
 from tests.site.visitor import Visitor
 from tests.site_process import SiteProcess
 from tests.vectorsite.stage import wait_until
 from vectorsite.private import endpoints
+
+pytestmark = pytest.mark.slow
 
 # As many passages of such a length keep the workers busy for a second or two.
 NOTES = 600

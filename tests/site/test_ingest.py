@@ -138,6 +138,6 @@ def _ingest(site: SiteProcess, path: Path, *options: str, collection: str) -> li
 
 
 def _is_in_step(site: SiteProcess, slug: str, *, documents: int, chunks: int) -> bool:
-    ran = site.manage("check_index", slug, "--deep")
-    counts = rf"{documents} documents, 0 failed; {chunks} live chunks in SQL, {chunks} ids in \S+: the same set"
+    ran = site.manage("check_index", slug, "--deep", "--wait")
+    counts = rf"{documents} documents, 0 failed; {chunks} live chunks in SQL, {chunks} ids in \S+: in step"
     return ran.returncode == 0 and bool(re.search(counts, ran.stdout))

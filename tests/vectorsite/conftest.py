@@ -20,6 +20,7 @@ def site(tmp_path: Path) -> Site:
         log_level="INFO",
         has_private_redis=True,
         has_private_chroma=True,
+        chroma_file_limit=2**30,
     )
 
 

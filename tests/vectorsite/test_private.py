@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from vectorsite.private import PORTS, endpoints, is_free, move_taken_ports
+from vectorsite.private import (
+    PORTS,
+    crash_report,
+    endpoints,
+    is_free,
+    move_taken_ports,
+    note_start,
+    note_stop,
+    report_stuck,
+    take_stuck_report,
+)
 
 ASK = """
 import sys
@@ -73,3 +83,24 @@ def test_a_port_that_is_listened_on_is_not_free() -> None:
         port = server.getsockname()[1]
         assert not is_free("127.0.0.1", port)
     assert is_free("127.0.0.1", port)
+
+
+def test_a_server_that_is_stuck_is_reported_once(tmp_path: Path) -> None:
+    endpoints(tmp_path)
+    assert not take_stuck_report(tmp_path, "chroma")
+    report_stuck(tmp_path, "chroma")
+    report_stuck(tmp_path, "chroma")
+    assert take_stuck_report(tmp_path, "chroma")
+    assert not take_stuck_report(tmp_path, "chroma")
+
+
+def test_a_run_that_was_not_stopped_is_reported_at_the_next_start(tmp_path: Path) -> None:
+    endpoints(tmp_path)
+    report = crash_report(tmp_path, "chroma")
+    note_start(tmp_path, "chroma")
+    assert not report.exists()
+    note_stop(tmp_path, "chroma")
+    note_start(tmp_path, "chroma")
+    assert not report.exists()
+    note_start(tmp_path, "chroma")
+    assert report.exists()

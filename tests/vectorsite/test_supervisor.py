@@ -188,3 +188,50 @@ def test_a_disk_that_takes_no_record_of_the_processes_stops_nothing(stage: Stagi
     assert site.count("processes.json cannot be written: [Errno 21] Is a directory") == 1
     assert site.count("The guard cannot be started: [Errno 21] Is a directory") >= 1
     assert is_alive(site.pid_printed_by("web"))
+
+
+def test_a_program_that_stops_answering_is_killed_and_started_again(stage: Staging) -> None:
+    clock, health = Clock(), {"answers": True}
+    policy = RestartPolicy(first=0.01, silence=20.0)
+    site = stage(
+        Program(name="web", command=python(PRINTS_ITS_PID), answers=lambda: health["answers"]),
+        policy=policy,
+        clock=clock,
+    )
+    site.until(lambda: any(line.startswith("web ") and line.split("|")[1].strip().isdigit() for line in site.lines))
+    pid = site.pid_printed_by("web")
+    site.supervisor.turn(0)
+    health["answers"] = False
+    clock.now += 1000.0
+    site.supervisor.turn(0)
+    assert is_alive(pid), "one question after a long sleep is not a long silence"
+    for _ in range(3):
+        clock.now += 5.1
+        site.supervisor.turn(0)
+    site.until_said("web has not answered for 20 s; it is killed and started again.")
+    health["answers"] = True
+    site.until_said("web ended")
+    clock.now += 1.0
+    site.until_said("web started", times=2)
+    assert not is_alive(pid)
+
+
+def test_a_program_that_is_reported_as_stuck_is_killed_and_started_again(stage: Staging) -> None:
+    clock, reports = Clock(), [True, False, False]
+    site = stage(
+        Program(name="chroma", command=python(PRINTS_ITS_PID), answers=lambda: True, is_stuck=reports.pop),
+        policy=RestartPolicy(first=0.01),
+        clock=clock,
+    )
+    site.until(lambda: any(line.startswith("chroma ") and line.split("|")[1].strip().isdigit() for line in site.lines))
+    pid = site.pid_printed_by("chroma")
+    for _ in range(6):
+        clock.now += 5.1
+        site.supervisor.turn(0.02)
+        if not reports:
+            break
+    site.until_said("chroma hangs; it is killed and started again.")
+    site.until_said("chroma ended")
+    clock.now += 1.0
+    site.until_said("chroma started", times=2)
+    assert not is_alive(pid)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -143,3 +144,18 @@ def test_static_files_are_collected_once_and_again_when_they_are_gone() -> None:
     (Path(settings.VAR_DIR) / "run" / "static.sha256").write_text("of an older version")
     preparation.collect_static()
     assert some_file.exists()
+
+
+def test_no_file_of_the_private_chroma_grows_beyond_the_limit_nor_half_of_the_free_disk(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vectorsite.supervisor import site as module
+
+    folder = site.var_dir / "chroma"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=6 * 2**30))
+    assert module._file_limit(folder, most=16 * 2**30) == 3 * 2**30
+    assert module._file_limit(folder, most=2 * 2**30) == 2 * 2**30
+    with (folder / "data_level0.bin").open("wb") as large:
+        large.truncate(5 * 2**30)
+    assert module._file_limit(folder, most=16 * 2**30) == 10 * 2**30, "what is there may double"

@@ -5,6 +5,7 @@ import gettext
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,30 @@ import unfold
 from django.conf import settings
 from django.db.models import Model
 from django.test import Client
+from django.utils import timezone
 from django.utils.translation import deactivate, override
 from django.utils.translation.template import templatize
 
 from collections_app import audit, profiles, services, sources
+from collections_app.admin.health import PARTS
 from collections_app.admin.unfold_labels import UNFOLD_LABELS
 from collections_app.extraction import SUPPORTED
 from collections_app.forms.upload import KINDS
+from collections_app.health import CHECKS
 from collections_app.models import (
     Collection,
     Document,
     EmbeddingProfile,
     Import,
     ImportOrigin,
+    IndexAudit,
     IndexEntry,
     MetadataField,
+    PhysicalCollection,
     SourceFile,
     TrailRecord,
     VectorIndex,
+    VectorStoreStatus,
 )
 from tests.collections_app.admin_pages import list_page, page
 from tests.conftest import Drain, save, serving_index
@@ -47,7 +54,8 @@ PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sdf]|\{\w*\}")
 ENDS = {"...": "…", "…": "…", ".": "。", "?": "？", ":": "："}
 LITERAL = r"""u?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 # Names, codes and keys that Chinese readers know as they are.
-KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "SQL", "JSON", "CSV", "Excel", "MiB", "UTC", "HNSW", "ms"}
+KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "UTC", "ms"}
+KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB"}
 # What holds no words of the page: programs, and lists of names such as those of the world's time zones.
 UNREAD = {"script", "style", "select", "template"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle", "line", "polyline"}
@@ -267,7 +275,9 @@ def test_a_site_without_anything_is_chinese_for_a_chinese_browser(db: None, clie
     assert leftovers(client.get(path, headers=BROWSER)) == []
 
 
-@pytest.mark.parametrize("model", [Collection, Document, SourceFile, Import, VectorIndex, IndexEntry, TrailRecord])
+@pytest.mark.parametrize(
+    "model", [Collection, Document, SourceFile, Import, VectorIndex, IndexEntry, IndexAudit, TrailRecord]
+)
 def test_lists_of_the_admin_are_chinese_for_a_chinese_browser(
     library: Collection, admin_client: Client, model: type[Model]
 ) -> None:
@@ -280,6 +290,34 @@ def test_object_pages_of_the_admin_are_chinese_for_a_chinese_browser(
 ) -> None:
     for row in model._default_manager.all():
         assert leftovers(admin_client.get(page(row), headers=BROWSER), f"{USER} EMBEDDERS meaningless hash") == []
+
+
+def test_what_is_said_of_indexes_and_their_upkeep_is_chinese_for_a_chinese_browser(
+    library: Collection, admin_client: Client
+) -> None:
+    index = serving_index(library)
+    beside = services.start_rebuild(library, profile=index.profile, chunk_size=100, activate=False)
+    VectorStoreStatus.objects.create(
+        alias="散库", paused_until=timezone.now() + timedelta(minutes=5), pause_reason="坏"
+    )
+    IndexAudit.objects.create(
+        index=index,
+        started_at=timezone.now(),
+        finished_at=timezone.now(),
+        report={"findings": dict.fromkeys(audit.FINDING_LABELS, 1), "repaired": {"collection_lost": 1}},
+    )
+    pages = [page(index), page(index, "repair"), page(beside), page(beside, "switch"), page(beside, "drop")]
+    pages += [page(physical) for physical in PhysicalCollection.objects.all()]
+    pages += [page(library), page(library, "rebuild"), list_page(IndexAudit), list_page(VectorStoreStatus)]
+    names = " ".join(PhysicalCollection.objects.values_list("name", flat=True))
+    for path in pages:
+        assert (path, leftovers(admin_client.get(path, headers=BROWSER), f"{USER} {names} default")) == (path, [])
+
+
+def test_the_health_page_has_a_chinese_name_for_each_part_of_the_site() -> None:
+    with override("zh-hans"):
+        names = {name: str(label) for name, label in PARTS.items()}
+    assert (set(names), [label for label in names.values() if _latin(label)]) == ({check.name for check in CHECKS}, [])
 
 
 @pytest.mark.parametrize(
