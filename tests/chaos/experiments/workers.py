@@ -19,8 +19,12 @@ def killed(hold: Hold, scene: Scene) -> tuple[Passing, int]:
     return held, leased
 
 
+# Chunks that are on their way in, or out and may still be in the store.
+_NOT_REMOVED = "(state = 'staged' OR (state = 'retired' AND removed_at IS NULL))"
+
+
 class KilledBeforeUpsert(Experiment):
-    """The upsert has left its worker and arrives late, after what was staged was taken back."""
+    """The upsert has left its worker and arrives late, after what was staged was taken back and its ids removed."""
 
     name = "workers-killed-before-upsert"
     writers = 0
@@ -31,7 +35,7 @@ class KilledBeforeUpsert(Experiment):
             scene.edit(3)
             held, hits = killed(hold, scene)
             staged = scene.count("chunk WHERE state = 'staged'")
-            scene.until(lambda: not scene.count("chunk WHERE state = 'staged'"), "Taking back what was staged")
+            scene.until(lambda: not scene.count(f"chunk WHERE {_NOT_REMOVED}"), "Taking back what was staged")
             held.release()
         return hits if staged else 0
 
