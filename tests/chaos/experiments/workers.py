@@ -76,6 +76,8 @@ class StoppedPastItsLease(Experiment):
 
     def strike(self, scene: Scene, number: int) -> int:
         store = scene.stage.store
+        # The successor of the round before is done: its upsert would be taken for the one of this round.
+        scene.until(lambda: not (scene.leases() or scene.pending()), "The end of the round before")
         with store.hold("upsert", Moment.ANSWERED) as first:
             (key,) = scene.edit(1)
             held = first.wait(20)
@@ -85,7 +87,7 @@ class StoppedPastItsLease(Experiment):
             os.kill(pid, signal.SIGSTOP)
             try:
                 if number % 2:
-                    scene.writer.save(key, f"{scene.journal.latest(key)}\n\n{scene.slug} {number} edited while asleep.")
+                    scene.edit_one(key)
                 with store.hold("upsert", Moment.BEFORE) as second:
                     held.release()
                     successor = second.wait(20)
