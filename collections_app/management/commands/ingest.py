@@ -40,7 +40,8 @@ class Found:
 class Command(BaseCommand):
     help = (
         "Take files into a collection: folders (with all below them), single files or quoted globs. Running it again "
-        "takes only what changed. The reading and embedding is done by the workers; the command waits for them."
+        "takes only what changed. The reading and embedding is done by the workers; the command waits for them. "
+        "The exit status is 1 when something could not be taken."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -145,18 +146,21 @@ class Command(BaseCommand):
         )
         for key, reason in failed_items:
             self.stdout.write(f"  failed: {key}: {reason}")
-        self._say_failed_entries(collection)
+        not_indexed = self._say_failed_entries(collection)
         if not any(counts[name] for name in ("created", "updated", "removed")):
             self.stdout.write("Nothing changed.")
         self.stdout.write(f"{embedded:,} passages were embedded." if embedded else "Nothing was embedded.")
         took = (timezone.now() - import_act.started_at).total_seconds()
         self.stdout.write(f"It took {took:,.1f} seconds.")
+        if failed_items or not_indexed:
+            raise SystemExit(1)
 
-    def _say_failed_entries(self, collection: Collection) -> None:
+    def _say_failed_entries(self, collection: Collection) -> int:
         failed = IndexEntry.objects.filter(index=collection.serving_index, state=EntryState.FAILED)
         reasons = Counter(failed.values_list("document__key", "error"))
         for key, error in reasons:
             self.stdout.write(f"  not indexed: {key}: {error}")
+        return len(reasons)
 
 
 def _files(paths: list[str]) -> Iterator[Found]:
