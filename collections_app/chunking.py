@@ -11,6 +11,8 @@ from typing import Any, Protocol
 WINDOW = 10_000
 # A tokeniser may see a million letters without a space as one unknown token; a passage is still meant to be read.
 CHARACTERS_PER_TOKEN = 12
+# A text with more characters than this a token is hardly ever one passage: English has four and a half.
+_LIKELY_CHARACTERS_PER_TOKEN = 6
 # The heading path is context, not content: it may take up to this share of a passage.
 CONTEXT_CHARACTERS = 200
 
@@ -55,6 +57,8 @@ def cut(
     paragraphs, sentences, words (Unicode's, which serves Chinese) are preferred as boundaries in this order. A text
     of white space alone gives no passage. `breathe` is called every WINDOW characters: a book takes a minute.
     """
+    if not markdown and tokenizer is not None and _fits(text, capacity, tokenizer):
+        return _trimmed(text)
     splitter = _splitter(markdown, capacity, min(overlap, capacity - 1), tokenizer, count_tokens)
     passages: list[Passage] = []
     for offset, window in _windows(text):
@@ -62,6 +66,19 @@ def cut(
         for start, piece in splitter.chunk_indices(window):
             passages += _bounded(Passage(offset + start, offset + start + len(piece), piece), capacity)
     return [passage for passage in passages if passage.text.strip()]
+
+
+def _fits(text: str, capacity: int, tokenizer: Any) -> bool:
+    """Say whether a short text is one passage, as the splitter would find out with four times the tokenising."""
+    if len(text) > capacity * _LIKELY_CHARACTERS_PER_TOKEN:
+        return False
+    return len(tokenizer.encode(text, add_special_tokens=False).ids) <= capacity
+
+
+def _trimmed(text: str) -> list[Passage]:
+    trimmed = text.strip()
+    start = len(text) - len(text.lstrip())
+    return [Passage(start, start + len(trimmed), trimmed)] if trimmed else []
 
 
 def _bounded(passage: Passage, capacity: int) -> list[Passage]:

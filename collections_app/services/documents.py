@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from collections_app import ledger, tasks
@@ -216,7 +216,9 @@ class _Writer:
             return
         rows = Document.objects.bulk_create([row for row, _ in created])
         _write_texts(created)
-        Document.objects.bulk_update(rows, ["content"])
+        # Text and document point at each other, so the one that is inserted first learns of the other afterwards.
+        its_text = DocumentText.objects.filter(document=OuterRef("pk")).values("pk")[:1]
+        Document.objects.filter(pk__in=[row.pk for row in rows]).update(content=Subquery(its_text))
         _write_values(created)
         ledger.add_entries(index_ids, rows, priority=self.priority)
 

@@ -1,12 +1,15 @@
 """Cutting texts into passages and saying where each is found."""
 
 import itertools
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from semantic_text_splitter import TextSplitter
 
 from collections_app.chunking import Passage, cut, embedding_input, locate
+from collections_app.embeddings import load_embedder
 from collections_app.extraction import Segment
 
 
@@ -23,6 +26,22 @@ def test_every_passage_is_a_stretch_of_its_text_and_nothing_visible_is_lost(
     assert all(passage.text.strip() for passage in passages)
     covered = {position for passage in passages for position in range(passage.start, passage.end)}
     assert all(position in covered for position, character in enumerate(text) if not character.isspace())
+
+
+@cache
+def splitter_of(capacity: int) -> TextSplitter:
+    return TextSplitter.from_huggingface_tokenizer(load_embedder("local").tokenizer, capacity)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab é.!?\n\t中文，🙂"), max_size=80), st.sampled_from([1, 2, 10, 40]))
+def test_a_text_that_fits_is_one_passage_and_the_very_one_that_the_splitter_would_give(
+    text: str, capacity: int
+) -> None:
+    pieces = splitter_of(capacity).chunk_indices(text)
+    expected = [(start, start + len(piece), piece) for start, piece in pieces if piece.strip()]
+    passages = cut(text, markdown=False, capacity=capacity, tokenizer=load_embedder("local").tokenizer)
+    assert [(passage.start, passage.end, passage.text) for passage in passages] == expected
 
 
 def test_passages_keep_to_the_capacity() -> None:
