@@ -24,6 +24,8 @@ class Restored(Experiment):
 
     def strike(self, scene: Scene, number: int) -> int:
         stage = scene.stage
+        # What still waits in the copy waits again when it is put back, and cannot be asked for until it is indexed.
+        scene.rest(60)
         with scene.without_web():
             stage.site.stop()
             copy = take_copy(stage)
