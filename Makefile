@@ -7,7 +7,7 @@ SOURCES := manage.py vectorsite collections_app search_app tests benchmarks
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
-.PHONY: help run bench chaos test test-all lint check-migrations format requirements clean need-chromium
+.PHONY: help run bench quality chaos test test-all lint check-migrations format requirements clean need-chromium
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,10 @@ bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation
 	@$(PY) -m benchmarks.rebuild
 	@for workers in 1 2 4; do $(PY) -m benchmarks.scaling --workers $$workers || exit 1; done
 	@$(PY) -m benchmarks.end_to_end
+
+quality: $(VENV)/.dev  ## Measure how well each mode finds: DATA=folder of sets, SETS="name …" (see docs/search.md)
+	@test -n "$(DATA)" || { echo "Say where the sets are: make quality DATA=folder" >&2; exit 1; }
+	@$(PY) -m benchmarks.quality --data "$(DATA)" $(if $(SETS),--sets $(SETS))
 
 chaos: $(VENV)/.dev  ## Kill, stop and mislead every part of real sites: ROUNDS=n, ONLY="name …", SABOTAGE=name, DATABASE=sqlite
 	@$(PY) -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \

@@ -42,19 +42,25 @@ def private_site(*, workers: int, embedder: str, **environment: str) -> Iterator
 def save_and_wait(collection: "Collection", texts: Iterable[str], *, prefix: str) -> float:
     """Save a document per text as an import would; return the seconds until all are indexed."""
     from collections_app import services
-    from collections_app.models import EntryState, IndexEntry
 
     start = time.perf_counter()
     documents = (services.DocumentInput(key=f"{prefix}-{number}", text=text) for number, text in enumerate(texts))
     failed = [str(saved.error) for saved in services.save_documents(collection, documents) if saved.error]
-    entries = IndexEntry.objects.filter(index=collection.serving_index_id)
-    while entries.filter(state=EntryState.PENDING).exists():
-        time.sleep(0.05)
+    failed += wait_until_indexed(collection)
     seconds = time.perf_counter() - start
-    failed += list(entries.filter(state=EntryState.FAILED).values_list("error", flat=True)[:1])
     if failed:
         raise SystemExit(f"A document failed, so nothing was measured: {failed[0]}")
     return seconds
+
+
+def wait_until_indexed(collection: "Collection") -> list[str]:
+    """Return when no document waits any more; the reason why one failed, if any did."""
+    from collections_app.models import EntryState, IndexEntry
+
+    entries = IndexEntry.objects.filter(index=collection.serving_index_id)
+    while entries.filter(state=EntryState.PENDING).exists():
+        time.sleep(0.05)
+    return list(entries.filter(state=EntryState.FAILED).values_list("error", flat=True)[:1])
 
 
 def cpu_seconds(*roots: int) -> float:

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-REPORT = Path(__file__).parent.parent / "var" / "reports" / "bench.json"
+REPORTS = Path(__file__).parent.parent / "var" / "reports"
+REPORT = REPORTS / "bench.json"
 
 
 def add(

@@ -22,7 +22,7 @@ from collections_app.models import (
 from search_app.filters import parse_parameters
 from search_app.parameters import Parameters
 from search_app.results import Chip, Result, results_of, set_filters
-from search_app.search import MOST_RESULTS, PAGE_SIZE, SearchRequest, SearchResponse, clean_query, search
+from search_app.search import MOST_RESULTS, PAGE_SIZE, Mode, SearchRequest, SearchResponse, clean_query, search
 
 _EXAMPLES = 4
 
@@ -91,7 +91,14 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
     offset = (parameters.page - 1) * PAGE_SIZE
     try:
         response = search(
-            SearchRequest(query=parameters.query, collection=collection, filter=expression, offset=offset, user=user)
+            SearchRequest(
+                query=parameters.query,
+                collection=collection,
+                filter=expression,
+                mode=_mode(parameters.mode),
+                offset=offset,
+                user=user,
+            )
         )
     except InvalidSearchRequest as error:
         return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
@@ -105,6 +112,11 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
         next_url=_next_url(parameters, response, offset),
     )
+
+
+def _mode(given: str) -> Mode:
+    """Return the mode of an address; one that does not exist is the usual one."""
+    return Mode(given) if given in set(Mode) else Mode.HYBRID
 
 
 def _next_url(parameters: Parameters, response: SearchResponse, offset: int) -> str:

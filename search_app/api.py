@@ -18,11 +18,11 @@ from collections_app.models import Chunk, ChunkState, Collection, Document, Entr
 from search_app.filters import parse_parameters
 from search_app.parameters import whole_number
 from search_app.results import passage_url
-from search_app.search import MOST_RESULTS, PAGE_SIZE, Hit, SearchRequest, SearchResponse, clean_query
+from search_app.search import MOST_RESULTS, PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, clean_query
 from search_app.search import search as run_search
 
-_QUERY, _COLLECTION, _LIMIT, _OFFSET = "q", "collection", "limit", "offset"
-_OWN = frozenset({_QUERY, _COLLECTION, _LIMIT, _OFFSET})
+_QUERY, _COLLECTION, _MODE, _LIMIT, _OFFSET = "q", "collection", "mode", "limit", "offset"
+_OWN = frozenset({_QUERY, _COLLECTION, _MODE, _LIMIT, _OFFSET})
 _RETRY_SECONDS = "5"
 
 View = Callable[[HttpRequest], dict[str, Any]]
@@ -79,6 +79,7 @@ class Question:
 
     query: str
     collection: str
+    mode: Mode
     limit: int
     offset: int
     filters: tuple[tuple[str, str], ...]
@@ -93,10 +94,20 @@ class Question:
         return cls(
             query=clean_query(data.get(_QUERY, "")),
             collection=clean_text(data.get(_COLLECTION, "")),
+            mode=_mode(data.get(_MODE, "")),
             limit=_number(data, _LIMIT, default=PAGE_SIZE, least=1),
             offset=_number(data, _OFFSET, default=0, least=0),
             filters=tuple((key, value) for key, values in data.lists() if key not in _OWN for value in values),
         )
+
+
+def _mode(given: str) -> Mode:
+    try:
+        return Mode(given or Mode.HYBRID)
+    except ValueError:
+        message = _("“%(given)s” is no mode; give one of: %(known)s.")
+        words = {"given": given[:20], "known": ", ".join(Mode)}
+        raise Refused(HTTPStatus.BAD_REQUEST, "invalid_mode", message % words) from None
 
 
 def _number(data: QueryDict, name: str, *, default: int, least: int) -> int:
@@ -124,6 +135,7 @@ def search(request: HttpRequest) -> dict[str, Any]:
                 query=question.query,
                 collection=collection,
                 filter=expression,
+                mode=question.mode,
                 limit=question.limit,
                 offset=question.offset,
                 user=request.user,
@@ -148,6 +160,7 @@ def _answer(question: Question, response: SearchResponse) -> dict[str, Any]:
     return {
         "query": question.query,
         "collection": question.collection,
+        "mode": question.mode,
         "hits": [_hit(hit) for hit in response.hits],
         "has_more": response.has_more,
         "degraded": [reason.as_json() for reason in response.degraded] or None,
@@ -172,6 +185,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
             "address": chunk.address,
         },
         "score": round(hit.score, 6),
+        "measure": hit.measure,
         "metadata": document.metadata,
     }
 

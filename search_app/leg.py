@@ -12,10 +12,16 @@ from search_app.scope import Scope
 
 
 class Measure(StrEnum):
-    """What a score is: the cosine of passage and question, from -1 to 1, or BM25, which has no upper end."""
+    """What a score is.
+
+    The cosine of passage and question, from -1 to 1; BM25, which has no upper end; both fused, from 0 to 1; or a sum of
+    reciprocal ranks.
+    """
 
     COSINE = "cosine"
     BM25 = "bm25"
+    FUSED = "fused"
+    RANKS = "ranks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

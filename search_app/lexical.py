@@ -17,19 +17,23 @@ from search_app.scope import Scope
 from search_app.stopwatch import Stopwatch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LexicalLeg:
-    """Finds the documents in scope that have words of `question`. It needs neither the store nor the embedder."""
+    """Finds the documents in scope that have words of `question`. It needs neither the store nor the embedder.
+
+    `scores` are those of its last run.
+    """
 
     scope: Scope
     question: str
     watch: Stopwatch
+    scores: Scores | None = None
     measure = Measure.BM25
 
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents, or all that have any of the words if there are fewer."""
         plan = plan_words(wanted=wanted, is_filtered=self.scope.is_filtered)
-        scores = self._score()
+        scores = self.scores = self._score()
         ranking, checked = Ranking(), 0
         fetch: int | None = plan.fetch
         while fetch is not None:
@@ -38,6 +42,11 @@ class LexicalLeg:
                 return Found(ranking=ranking, plan=plan, candidates=checked)
             fetch = plan.widened(fetch)
         return self._check_rest(ranking, scores, checked, plan)
+
+    def complete(self, ranking: Ranking, document_ids: Sized[int]) -> None:
+        """Rank documents that another leg found in scope too, if they have any of the words."""
+        if document_ids and self.scores is not None:
+            self._offer(ranking, self.scores.among(self._chunks_of(document_ids)))
 
     def replace(self, ranking: Ranking, document_ids: Sized[int]) -> None:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""

@@ -8,8 +8,8 @@ from django.http import QueryDict
 
 from collections_app.extraction.characters import clean_text
 
-QUERY, COLLECTION, PAGE, FORM = "q", "collection", "page", "filters_of"
-RESERVED = frozenset({QUERY, COLLECTION, PAGE, FORM})
+QUERY, COLLECTION, MODE, PAGE, FORM = "q", "collection", "mode", "page", "filters_of"
+RESERVED = frozenset({QUERY, COLLECTION, MODE, PAGE, FORM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Parameters:
 
     query: str = ""
     collection: str = ""
+    mode: str = ""
     filters: tuple[tuple[str, str], ...] = ()
     page: int = 1
     filters_of: str = ""
@@ -35,6 +36,7 @@ class Parameters:
         return cls(
             query=clean_text(data.get(QUERY, "")),
             collection=data.get(COLLECTION, ""),
+            mode=data.get(MODE, ""),
             filters=filters,
             page=whole_number(data.get(PAGE, "")) or 1,
             filters_of=data.get(FORM, ""),
@@ -63,7 +65,7 @@ class Parameters:
     @property
     def query_string(self) -> str:
         """The canonical query string, with its question mark, "" when there is nothing to say."""
-        pairs = [(QUERY, self.query), (COLLECTION, self.collection), *self.filters]
+        pairs = [(QUERY, self.query), (COLLECTION, self.collection), (MODE, self.mode), *self.filters]
         pairs += [(PAGE, str(self.page))] if self.page > 1 else []
         encoded = urlencode([(key, value) for key, value in pairs if value])
         return f"?{encoded}" if encoded else ""

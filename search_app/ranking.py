@@ -40,6 +40,17 @@ class Ranking:
         for row in order[firsts]:
             self.offer(Candidate(int(document_ids[row]), int(chunk_ids[row]), float(scores[row])))
 
+    def by_document(self) -> dict[int, Candidate]:
+        """Return the best passage of each document."""
+        return dict(self._best)
+
+    def missing_in(self, other: "Ranking") -> list[int]:
+        """Return the documents that are here and not in `other`."""
+        return [document_id for document_id in self._best if document_id not in other._best]
+
+    def clear(self) -> None:
+        self._best.clear()
+
     def forget(self, document_ids: Iterable[int]) -> None:
         """Drop documents, whatever was offered for them."""
         for document_id in document_ids:

@@ -54,7 +54,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One hit. `score` is the cosine, or BM25 where only words could be compared."""
+    """One hit. What `score` is, `measure` says."""
 
     title: str
     url: str

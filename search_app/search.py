@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
@@ -11,6 +12,8 @@ from collections_app.extraction.characters import clean_text
 from collections_app.models import Chunk, ChunkState, Collection, IndexState, User, VectorIndex
 from search_app.degradation import Code, Degradation, because
 from search_app.filters import EVERYTHING, Expression
+from search_app.fusion import SEMANTIC_WEIGHT, Method
+from search_app.hybrid import HybridLeg
 from search_app.leg import Leg, Measure
 from search_app.lexical import LexicalLeg
 from search_app.planner import Plan
@@ -27,6 +30,15 @@ MOST_CHARACTERS = 10_000
 _ROUNDS = 3
 
 
+class Mode(StrEnum):
+    """By what documents are found: meaning and words fused by their scores, one of them, or both by their ranks."""
+
+    HYBRID = "hybrid"
+    SEMANTIC = "semantic"
+    LEXICAL = "lexical"
+    RRF = "rrf"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
     """A question to one collection. `user` None stands for who runs the site, and may read everything.
@@ -37,6 +49,7 @@ class SearchRequest:
     query: str
     collection: Collection
     filter: Expression = EVERYTHING
+    mode: Mode = Mode.HYBRID
     limit: int = PAGE_SIZE
     offset: int = 0
     user: User | AnonymousUser | None = None
@@ -101,12 +114,18 @@ def _answer(request: SearchRequest, index: VectorIndex, query: str) -> SearchRes
     watch = Stopwatch()
     scope = Scope(index, request.user, request.filter)
     words = LexicalLeg(scope, query, watch)
+    if request.mode is Mode.LEXICAL:
+        return _run(request, words, watch)
     try:
         with watch.step("embed"):
             vector = query_vector(index.profile, query)
     except QuestionNotEmbedded as error:
         return _run(request, words, watch, because(error.code), because(Code.WORDS_ALONE))
-    return _run(request, SemanticLeg(scope, vector, watch, words), watch)
+    semantic = SemanticLeg(scope, vector, watch, words)
+    if request.mode is Mode.SEMANTIC:
+        return _run(request, semantic, watch)
+    method = Method.RANKS if request.mode is Mode.RRF else Method.SCORES
+    return _run(request, HybridLeg(semantic, words, method=method, weight=SEMANTIC_WEIGHT), watch)
 
 
 def _run(request: SearchRequest, leg: Leg, watch: Stopwatch, *degraded: Degradation) -> SearchResponse:

@@ -76,6 +76,11 @@ class SemanticLeg:
             found = self._from_sql(plan)
             return dataclasses.replace(found, degraded=(because(error.code), *found.degraded))
 
+    def complete(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
+        """Rank documents that another leg found in scope too, by their vectors in SQL."""
+        if document_ids:
+            self._offer(ranking, document_ids)
+
     def replace(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
         ranking.forget(document_ids)

@@ -13,6 +13,7 @@ _STEPS = {
     "compare": gettext_lazy("Passages compared"),
     "store": gettext_lazy("Vector store asked"),
     "check": gettext_lazy("Its answer checked in SQL"),
+    "fuse": gettext_lazy("Both put into one order"),
     "read": gettext_lazy("Passages read"),
 }
 

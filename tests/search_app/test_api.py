@@ -35,13 +35,15 @@ def keys(answer: dict[str, Any]) -> list[str]:
 
 def test_an_answer_holds_all_that_is_known_of_each_hit(client: Client, films: Collection) -> None:
     answer = get(client, q="an astronaut drifts in space", collection="films")
-    assert set(answer) == {"query", "collection", "hits", "has_more", "degraded", "answered", "timings_ms"}
+    assert set(answer) == {"query", "collection", "mode", "hits", "has_more", "degraded", "answered", "timings_ms"}
     assert (answer["query"], answer["collection"]) == ("an astronaut drifts in space", "films")
+    assert answer["mode"] == "hybrid"
     assert (answer["has_more"], answer["degraded"], answer["answered"]) == (False, None, True)
-    assert set(answer["timings_ms"]) == {"embed", "count", "compare", "read"}
+    assert set(answer["timings_ms"]) == {"embed", "count", "compare", "words", "check", "fuse", "read"}
     gravity = films.documents.get(key="gravity")
     hit = answer["hits"][0]
     assert 0 < hit.pop("score") <= 1
+    assert hit.pop("measure") == "fused"
     assert hit == {
         "document": str(gravity.public_id),
         "key": "gravity",
@@ -130,6 +132,7 @@ def test_without_the_embedder_what_the_words_find_is_the_answer_and_says_so(clie
         ({"limit": "ten"}, "invalid_limit", "“ten”"),
         ({"limit": str(MOST_RESULTS + 1)}, "invalid_limit", "1 to 200"),
         ({"limit": "9" * 5000}, "invalid_limit", "1 to 200"),
+        ({"mode": "both"}, "invalid_mode", "hybrid, semantic, lexical, rrf"),
         ({"offset": "1.5"}, "invalid_offset", "0 to 200"),
         ({"offset": str(MOST_RESULTS)}, "invalid_request", "Only the best 200"),
         ({"yeer": "1"}, "invalid_filter", "no filter “yeer”. Its filters are: year, genres, colour"),

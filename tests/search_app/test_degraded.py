@@ -15,7 +15,7 @@ from collections_app.models import Chunk, Collection, Embedding
 from collections_app.vectorstores import CollectionSpec, VectorStore, load_vector_store
 from search_app import semantic
 from search_app.degradation import Code, because
-from search_app.search import SearchResponse
+from search_app.search import Mode, SearchResponse
 from tests.conftest import Drain, serving_index
 from tests.search_app import broken
 from tests.search_app.conftest import ask, keys, where
@@ -187,8 +187,10 @@ def test_a_vector_that_is_missing_or_damaged_in_sql_costs_its_passage_alone(film
         Embedding.objects.filter(pk__in=alien.values("embedding")).update(vector=raw[damage])
     else:
         alien.update(embedding=None)
-    response = ask(films, "space")
+    response = ask(films, "space", mode=Mode.SEMANTIC)
     assert (len(response.hits), "alien" in keys(response)) == (4, False)
+    words = Chunk.objects.get(document__key="alien").text
+    assert "alien" in keys(ask(films, words))
 
 
 # --- the embedder -------------------------------------------------------------------------------------------------

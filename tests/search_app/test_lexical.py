@@ -15,7 +15,7 @@ from search_app.leg import Measure
 from search_app.lexical import LexicalLeg
 from search_app.ranking import Ranking
 from search_app.scope import Scope
-from search_app.search import SearchRequest, search
+from search_app.search import Mode, SearchRequest, search
 from search_app.stopwatch import Stopwatch
 from tests.conftest import Drain, save, serving_index
 from tests.search_app import broken
@@ -130,7 +130,7 @@ def test_when_time_is_over_those_that_share_the_questions_words_are_compared_too
     monkeypatch.setattr(semantic, "_SLICE", 5)
     monkeypatch.setattr(semantic, "_BY_WORDS", 1)
     projection.raise_generation(serving_index(library).pk, reason="test")
-    response = ask(library, "Book number 3 speaks of topic 3.", limit=20)
+    response = ask(library, "Book number 3 speaks of topic 3.", limit=20, mode=Mode.SEMANTIC)
     assert [reason.code for reason in response.degraded] == [Code.STORE_FILLING, Code.PARTIAL]
     assert sorted(keys(response)) == sorted(["book 3", *(f"book {number}" for number in range(55, 60))])
     assert keys(response)[0] == "book 3"

@@ -24,7 +24,7 @@ from collections_app.vectorstores import Match, load_vector_store
 from collections_app.vectorstores.memory import InMemoryVectorStore
 from search_app import search as search_module
 from search_app.planner import Strategy
-from search_app.search import MOST_RESULTS
+from search_app.search import MOST_RESULTS, Mode
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import ask, keys, where
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_nearest_document_comes_first_with_its_best_passage_and_its_cosine(films: Collection) -> None:
     chunk = Chunk.objects.select_related("embedding").get(document__key="gravity", index=films.serving_index)
-    response = ask(films, "an astronaut drifts in space")
+    response = ask(films, "an astronaut drifts in space", mode=Mode.SEMANTIC)
     hit = response.hits[0]
     question = MeaninglessHashEmbedder(**_options(films)).embed_query("an astronaut drifts in space")
     assert hit.chunk == chunk
@@ -78,7 +78,7 @@ def test_when_the_store_is_not_asked_for_enough_sql_completes_the_answer(
     library: Collection, ask_the_store: Callable[..., None]
 ) -> None:
     ask_the_store(least=2, most=4)
-    response = ask(library, "a passage of topic 1", limit=50)
+    response = ask(library, "a passage of topic 1", limit=50, mode=Mode.SEMANTIC)
     assert (len(response.hits), response.degraded) == (50, ())
     assert response.candidates == Chunk.objects.filter(index=library.serving_index, state=ChunkState.LIVE).count()
 
@@ -266,13 +266,13 @@ def test_the_answer_explains_itself(library: Collection, ask_the_store: Callable
     assert response.plan.kept
     assert (response.plan.kept.documents, response.plan.kept.of_documents) == (20, 60)
     assert response.total_estimate == 20
-    assert list(response.timings) == ["embed", "count", "store", "check", "read"]
+    assert list(response.timings) == ["embed", "count", "store", "check", "words", "fuse", "read"]
     assert all(milliseconds >= 0 for milliseconds in response.timings.values())
 
 
 def test_a_filter_that_keeps_much_is_not_counted(library: Collection, ask_the_store: Callable[..., None]) -> None:
     ask_the_store(most=1000)
-    response = ask(library, "topic 4", filter=where(library, colour="blue"), limit=5)
+    response = ask(library, "topic 4", filter=where(library, colour="blue"), limit=5, mode=Mode.SEMANTIC)
     assert (len(response.hits), response.total_estimate) == (5, None)
     assert response.candidates < Chunk.objects.count()
 

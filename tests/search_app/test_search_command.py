@@ -35,6 +35,7 @@ def test_json_holds_all_that_is_known_of_a_hit(films: Collection) -> None:
     document = films.documents.get(key="gravity")
     assert hit | {"score": 0} == {
         "score": 0,
+        "measure": "fused",
         "document": str(document.public_id),
         "key": "gravity",
         "title": "Gravity",

@@ -10,7 +10,7 @@ from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
 from collections_app.extraction.characters import one_line
 from collections_app.models import Collection, MetadataField
 from search_app.filters import Expression, parse_parameters
-from search_app.search import PAGE_SIZE, Hit, SearchRequest, SearchResponse, search
+from search_app.search import PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, search
 
 _WRONG_USE = 2
 _PASSAGE_CHARACTERS = 240
@@ -20,9 +20,9 @@ class Command(BaseCommand):
     help = (
         "Search a collection as the web page does, seeing everything. With --json, one object is printed: query, "
         "collection, degraded (null, or why the answer is less than it should be: a list of code and reason), "
-        "answered, plan, timings (milliseconds by step) and hits, each with score (cosine), document (its public id), "
-        "key, title, address, revision, start, end and passage. The exit status is 2 when the collection, a filter or "
-        "the limit is wrong."
+        "answered, plan, timings (milliseconds by step) and hits, each with score and its measure, document (its "
+        "public id), key, title, address, revision, start, end and passage. The exit status is 2 when the "
+        "collection, a filter or the limit is wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,6 +35,12 @@ class Command(BaseCommand):
             metavar="FIELD__OP=VALUE",
             help="such as year__gte=2000 or kind=function; may be given several times, all hold (see docs/search.md)",
         )
+        parser.add_argument(
+            "--mode",
+            choices=list(Mode),
+            default=Mode.HYBRID,
+            help="find by meaning and words (hybrid), by one of them, or fuse both by rank (rrf); default: %(default)s",
+        )
         parser.add_argument("--limit", type=int, default=PAGE_SIZE)
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
@@ -45,6 +51,7 @@ class Command(BaseCommand):
                 query=options["query"],
                 collection=collection,
                 filter=_filter(collection, options["filter"]),
+                mode=Mode(options["mode"]),
                 limit=options["limit"],
             )
             response = search(request)
@@ -104,6 +111,7 @@ def _hit_as_json(hit: Hit) -> dict[str, Any]:
     chunk = hit.chunk
     return {
         "score": round(hit.score, 4),
+        "measure": hit.measure,
         "document": str(chunk.document.public_id),
         "key": chunk.document.key,
         "title": chunk.document.title,
