@@ -13,7 +13,9 @@ from vectorsite.settings import *  # noqa: F403
 from vectorsite.settings import CELERY_BEAT_SCHEDULE, EMBEDDERS, INSTALLED_APPS, VAR_DIR, VECTOR_STORES
 
 planner.EXACT_CHUNKS = int(os.environ.get("EXACT_CHUNKS", "20"))
-CELERY_BEAT_SCHEDULE["tidy"]["schedule"] = float(os.environ.get("TIDY_SECONDS", "2"))
+_tidy_seconds = float(os.environ.get("TIDY_SECONDS", "2"))
+# Where a round takes longer than that, rounds must not queue up before everything else.
+CELERY_BEAT_SCHEDULE["tidy"] |= {"schedule": _tidy_seconds, "options": {"expires": _tidy_seconds}}
 EMBEDDERS["openai"]["OPTIONS"] |= {"model": "chaos", "timeout": 3.0}
 # An answer that never comes is given up before a run is over.
 VECTOR_STORES["default"]["OPTIONS"]["timeout"] = float(os.environ.get("STORE_SECONDS", "5"))
