@@ -152,11 +152,9 @@ class Scene:
         """Excuse that the site cannot be reached, from now until it answers after the block."""
         start = time.monotonic()
         self.web_away.append((start, float("inf")))
-        try:
-            yield
-        finally:
-            self.until(self._answers, "An answer of the web process", seconds=60)
-            self.web_away[-1] = (start, time.monotonic())
+        yield
+        self.until(self._answers, "An answer of the web process", seconds=60)
+        self.web_away[-1] = (start, time.monotonic())
 
     def _answers(self) -> bool:
         try:

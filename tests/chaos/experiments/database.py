@@ -26,6 +26,8 @@ class Restored(Experiment):
         stage = scene.stage
         # What still waits in the copy waits again when it is put back, and cannot be asked for until it is indexed.
         scene.rest(60)
+        # PostgreSQL copies no database that somebody is connected to.
+        scene.writer.close()
         with scene.without_web():
             stage.site.stop()
             copy = take_copy(stage)
