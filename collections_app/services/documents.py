@@ -258,7 +258,8 @@ def _write_texts(documents: list[tuple[Document, Draft]]) -> None:
         ]
     )
     for (row, _), text in zip(documents, texts, strict=True):
-        row.content = text
+        # Not the text itself: rows that hold each other outlive their batch, until the garbage collector finds them.
+        row.content_id = text.pk
     Segment.objects.bulk_create(
         [
             Segment(
