@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-# What nearness in meaning weighs beside words. Measured on sets where each leg wins; see docs/search.md.
+# What nearness in meaning weighs beside words: one value for all collections, taken from outside; see docs/search.md.
 SEMANTIC_WEIGHT = 0.7
 # The constant of reciprocal rank fusion as its authors have it: Cormack, Clarke and Büttcher, SIGIR 2009.
 RANK_CONSTANT = 60
