@@ -72,7 +72,8 @@ def take_in(folder: Path) -> "Collection":
     failed = [saved.error for saved in services.save_documents(collection, documents) if saved.error]
     # A document of which nothing is left to be found has no place in any ranking.
     print(f"{folder.name}: saved; {len(failed)} could not be", flush=True)
-    wait_until_indexed(collection)
+    for reason in wait_until_indexed(collection):
+        print(f"{folder.name}: not everything was indexed: {reason}", flush=True)
     return collection
 
 

@@ -16,9 +16,7 @@ class Method(StrEnum):
     RANKS = "ranks"
 
 
-def fuse_scores(
-    similarities: Mapping[int, float], words: Mapping[int, float], *, weight: float = SEMANTIC_WEIGHT
-) -> dict[int, float]:
+def fuse_scores(similarities: Mapping[int, float], words: Mapping[int, float], *, weight: float) -> dict[int, float]:
     """Return a score from 0 to 1 for every key of cosines and BM25 scores; who has none in a leg has its least there.
 
     A convex combination of each leg's scores, less the least value that its measure can have, as parts of its highest:
@@ -34,12 +32,18 @@ def fuse_scores(
 
 
 def fuse_ranks(similarities: Mapping[int, float], words: Mapping[int, float]) -> dict[int, float]:
-    """Return reciprocal rank sums for every key of either leg; equal scores rank in the order of their keys."""
+    """Return reciprocal rank sums for every key of either leg."""
     fused: dict[int, float] = {}
     for leg in (similarities, words):
-        for rank, key in enumerate(sorted(leg, key=lambda key: (-leg[key], key)), start=1):
+        for key, rank in ranks(leg).items():
             fused[key] = fused.get(key, 0.0) + 1 / (RANK_CONSTANT + rank)
     return fused
+
+
+def ranks(leg: Mapping[int, float]) -> dict[int, int]:
+    """Return the rank of each key, 1 for the highest score; equal scores rank in the order of their keys."""
+    ordered = sorted(leg, key=lambda key: (-leg[key], key))
+    return {key: rank for rank, key in enumerate(ordered, start=1)}
 
 
 def _part(value: float, highest: float) -> float:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from search_app.fusion import Method, fuse_ranks, fuse_scores
+from search_app.fusion import Method, fuse_ranks, fuse_scores, ranks
 from search_app.leg import Found, Measure
 from search_app.lexical import LexicalLeg
 from search_app.ranking import Candidate, Ranking
@@ -67,10 +67,5 @@ class HybridLeg:
 
 def _ranked_higher_by(leg: dict[int, float], other: dict[int, float]) -> set[int]:
     """Return the documents that stand higher in `leg` than in `other`, or only there."""
-    ranks, others = _ranks(leg), _ranks(other)
-    return {document for document, rank in ranks.items() if document not in others or rank < others[document]}
-
-
-def _ranks(scores: dict[int, float]) -> dict[int, int]:
-    ordered = sorted(scores, key=lambda document: (-scores[document], document))
-    return {document: rank for rank, document in enumerate(ordered)}
+    others = ranks(other)
+    return {document for document, rank in ranks(leg).items() if document not in others or rank < others[document]}

@@ -152,9 +152,12 @@ class Scene:
         """Excuse that the site cannot be reached, from now until it answers after the block."""
         start = time.monotonic()
         self.web_away.append((start, float("inf")))
-        yield
-        self.until(self._answers, "An answer of the web process", seconds=60)
-        self.web_away[-1] = (start, time.monotonic())
+        try:
+            yield
+            self.until(self._answers, "An answer of the web process", seconds=60)
+        finally:
+            # Whatever went wrong, nothing that is asked later is excused.
+            self.web_away[-1] = (start, time.monotonic())
 
     def _answers(self) -> bool:
         try:

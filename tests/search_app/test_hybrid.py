@@ -12,10 +12,10 @@ from search_app.search import Mode
 from tests.conftest import Drain
 from tests.search_app.conftest import ask, keys, where
 
-SIMPLE_MODES = [Mode.HYBRID, Mode.RRF]
+FUSED_MODES = [Mode.HYBRID, Mode.RRF]
 
 
-@pytest.mark.parametrize("mode", SIMPLE_MODES)
+@pytest.mark.parametrize("mode", FUSED_MODES)
 def test_what_only_one_leg_names_is_found(
     library: Collection, ask_the_store: Callable[..., None], monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
@@ -31,7 +31,7 @@ def test_what_only_one_leg_names_is_found(
     assert {*near, *named} <= set(keys(ask(library, question, mode=mode, limit=60)))
 
 
-@pytest.mark.parametrize("mode", SIMPLE_MODES)
+@pytest.mark.parametrize("mode", FUSED_MODES)
 def test_pages_follow_each_other(library: Collection, mode: Mode) -> None:
     whole = keys(ask(library, "number of a book", limit=60, mode=mode))
     pages = [keys(ask(library, "number of a book", limit=20, offset=start, mode=mode)) for start in (0, 20, 40)]
@@ -72,7 +72,7 @@ def test_a_document_that_is_deleted_while_it_is_ranked_is_not_shown(
     assert (len(found), "book 41" in found) == (5, False)
 
 
-@pytest.mark.parametrize("mode", SIMPLE_MODES)
+@pytest.mark.parametrize("mode", FUSED_MODES)
 def test_a_document_that_is_saved_while_it_is_ranked_answers_with_its_new_text(
     library: Collection, drain: Drain, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
