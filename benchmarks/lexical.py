@@ -8,13 +8,11 @@ printed, and those of speed written to var/reports/lexical.json.
 
 import argparse
 import json
-import math
 import os
 import random
 import statistics
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,8 @@ from typing import Any
 import django
 from django.conf import settings
 from django.db import connection
+
+from benchmarks.retrieval_set import judged_questions, judgements, lines, ndcg
 
 QUESTIONS = [
     "How do I read a file line by line without loading all of it into memory?",
@@ -145,26 +145,16 @@ def quality(folder: Path) -> dict[str, Any]:
     from collections_app.lexical_reading import search_words
     from collections_app.models import Chunk
 
-    corpus = [json.loads(line) for line in (folder / "corpus.jsonl").open()]
-    relevant: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in (folder / "qrels.tsv").open():
-        query_id, document_id, grade = line.split("\t")
-        if float(grade) > 0:
-            relevant[query_id][document_id] = float(grade)
+    corpus, judged = list(lines(folder / "corpus.jsonl")), judgements(folder / "qrels.tsv")
     index, _spent = fill(iter([f"{row['title'] or ''} {row['text']}" for row in corpus]))
     ids = list(Chunk.objects.filter(index=index).order_by("pk").values_list("pk", flat=True))
     names = dict(zip(ids, (row["id"] for row in corpus), strict=True))
     gains, taken = [], []
-    for line in (folder / "queries.jsonl").open():
-        query = json.loads(line)
-        if query["id"] not in relevant:
-            continue
-        grades = relevant[query["id"]]
+    for identity, text in judged_questions(folder, judged).items():
         start = time.perf_counter()
-        best = search_words(index.pk, query["text"]).best(10).chunks
+        best = search_words(index.pk, text).best(10).chunks
         taken.append((time.perf_counter() - start) * 1000)
-        ideal = _gain(sorted(grades.values(), reverse=True)[:10])
-        gains.append(_gain([grades.get(names[int(pk)], 0.0) for pk in best]) / ideal)
+        gains.append(ndcg([names[int(pk)] for pk in best], judged[identity]))
     return {
         "ndcg@10": round(statistics.mean(gains), 4),
         "queries": len(gains),
@@ -183,10 +173,6 @@ def database(folder: Path) -> Iterator[None]:
         yield
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
-
-
-def _gain(grades: list[float]) -> float:
-    return sum(grade / math.log2(rank + 2) for rank, grade in enumerate(grades))
 
 
 def main() -> None:

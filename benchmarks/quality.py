@@ -9,55 +9,30 @@ without a judgement are not relevant. The milliseconds are without those of the 
 
 import argparse
 import json
-import math
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.private_site import private_site, wait_until_indexed
 from benchmarks.report import REPORTS
+from benchmarks.retrieval_set import (
+    FILES,
+    Judgements,
+    judged_questions,
+    judgements,
+    lines,
+    ndcg,
+    recall,
+    reciprocal_rank,
+)
 
 if TYPE_CHECKING:
     from collections_app.models import Collection
 
 _LISTED = 100
-_FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv")
-
-Judgements = Mapping[str, Mapping[str, float]]
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def judgements(path: Path) -> Judgements:
-    """Read gains by question and document; what is not relevant is left out."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query, document, gain = line.split("\t")
-        if float(gain) > 0:
-            found[query][document] = float(gain)
-    return found
-
-
-def ndcg(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
-    """Return nDCG with linear gains; `gains` has at least one relevant document."""
-    found = sum(gains.get(document, 0.0) / math.log2(rank + 2) for rank, document in enumerate(ranked[:depth]))
-    ideal = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(sorted(gains.values(), reverse=True)[:depth]))
-    return found / ideal
-
-
-def recall(ranked: Sequence[str], gains: Mapping[str, float]) -> float:
-    return len(gains.keys() & set(ranked[:_LISTED])) / len(gains)
-
-
-def reciprocal_rank(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
-    return next((1 / rank for rank, document in enumerate(ranked[:depth], start=1) if document in gains), 0.0)
 
 
 def take_in(folder: Path) -> "Collection":
@@ -108,7 +83,7 @@ def ask(collection: "Collection", questions: Mapping[str, str], judged: Judgemen
 
 def measure(folder: Path, *, most: int) -> dict[str, dict[str, float]]:
     judged = judgements(folder / "qrels.tsv")
-    questions = {row["id"]: row["text"] for row in lines(folder / "queries.jsonl") if row["id"] in judged}
+    questions = judged_questions(folder, judged)
     if most and most < len(questions):
         chosen = random.Random(1).sample(sorted(questions), most)
         questions = {identity: questions[identity] for identity in chosen}
@@ -123,11 +98,11 @@ def main() -> None:
     options = parser.parse_args()
     found = sorted(folder.parent.name for folder in options.data.glob("*/corpus.jsonl"))
     missing = [
-        name for name in options.sets or found if not all((options.data / name / file).exists() for file in _FILES)
+        name for name in options.sets or found if not all((options.data / name / file).exists() for file in FILES)
     ]
     if missing or not found:
         named = ", ".join(missing) or "no set"
-        parser.error(f"{options.data} holds {named} without {', '.join(_FILES)}. Its sets are: {', '.join(found)}.")
+        parser.error(f"{options.data} holds {named} without {', '.join(FILES)}. Its sets are: {', '.join(found)}.")
     path = REPORTS / "quality.json"
     report = json.loads(path.read_text()) if path.exists() else {}
     with private_site(workers=2, embedder="local"):
