@@ -29,6 +29,11 @@ def in_future(delta: timedelta) -> ExpressionWrapper:
     return ExpressionWrapper(Now() + Value(delta), output_field=DateTimeField())
 
 
+def lease_term() -> timedelta:
+    """Return how long a lease lasts unless it is renewed."""
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on some entries of one index until the lease expires or is renewed."""
@@ -104,7 +109,7 @@ def claim(index_id: int, *, limit: int, characters: int) -> Lease | None:
             return None
         chosen = _fit(candidates, characters)
         IndexEntry.objects.filter(pk__in=[entry.pk for entry in chosen]).update(
-            lease_token=token, lease_expires_at=in_future(_term())
+            lease_token=token, lease_expires_at=in_future(lease_term())
         )
     entries = tuple(IndexEntry.objects.filter(lease_token=token).order_by("pk"))
     return Lease(token, index_id, entries) if entries else None
@@ -125,15 +130,11 @@ def _fit(candidates: list[IndexEntry], characters: int) -> list[IndexEntry]:
     return chosen
 
 
-def _term() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)
-
-
 def renew(lease: Lease) -> bool:
     """Extend the lease; False when none of it is ours any more, so that the work is better dropped."""
     with transaction.atomic():
         held = _in_order(IndexEntry.objects.filter(lease_token=lease.token, lease_expires_at__gt=Now()))
-        return bool(held.update(lease_expires_at=in_future(_term())))
+        return bool(held.update(lease_expires_at=in_future(lease_term())))
 
 
 def release(lease: Lease, document_ids: Sized[int] | None = None) -> None:
