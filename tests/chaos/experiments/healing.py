@@ -19,7 +19,8 @@ class KilledDuringFill(Experiment):
     documents = 60
 
     def strike(self, scene: Scene, number: int) -> int:
-        scene.until(lambda: not scene.count("physicalcollection WHERE state IN ('planned', 'filling')"), "The last fill")
+        unfilled = "physicalcollection WHERE state IN ('planned', 'filling')"
+        scene.until(lambda: not scene.count(unfilled), "The end of the last fill")
         fills = lambda passing: _is_into_a_filling_collection(scene, passing)  # noqa: E731
         with scene.stage.store.hold("upsert", Moment.FORWARDED, matches=fills) as hold:
             told = scene.stage.site.manage("rebuild", "--all")
