@@ -190,6 +190,8 @@ def release(lease: Lease, document_ids: Sized[int] | None = None) -> None:
 
 def _in_order(entries: QuerySet[IndexEntry]) -> QuerySet[IndexEntry]:
     """Lock entries by id, as all who lock several do, before one UPDATE that would lock them in any order."""
+    if connection.vendor != "postgresql":
+        return entries
     locked = entries.order_by("pk").select_for_update(no_key=True)
     return IndexEntry.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
 
