@@ -180,7 +180,7 @@ def add_missing_entries(index: VectorIndex) -> int:
             if any(row.state == IndexState.DROPPED for row in lock_indexes([index.pk])):
                 break
             alive = [document for document in lock_documents(ids).values() if document.deleted_at is None]
-            ledger.add_entries([index.pk], alive, priority=1)
+            ledger.add_entries([index.pk], alive, priority=ledger.BULK)
         added, through = added + len(alive), ids[-1]
     return added
 
