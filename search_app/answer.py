@@ -19,9 +19,11 @@ from collections_app.models import (
     MetadataField,
     User,
 )
-from search_app.filters import parse_parameters
+from search_app.chips import Chip, set_filters
+from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
-from search_app.results import Chip, Result, results_of, set_filters
+from search_app.question import parse_question
+from search_app.results import Result, results_of
 from search_app.search import MOST_RESULTS, PAGE_SIZE, Mode, SearchRequest, SearchResponse, clean_query, search
 
 _EXAMPLES = 4
@@ -59,14 +61,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to show below the question."""
+    """What to show below the question. `wrong_field` names the field of a filter that cannot be read."""
 
     state: State
     status: int = 200
     problem: str = ""
+    wrong_field: str = ""
     response: SearchResponse | None = None
     results: Sequence[Result] = ()
     set_filters: Sequence[Chip] = ()
+    unfiltered_url: str = ""
     progress: Progress | None = None
     facts: Facts | None = None
     first_rank: int = 1
@@ -78,23 +82,24 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
     """Return the answer to the search that an address stands for."""
     fields = list(MetadataField.objects.filter(collection=collection, filterable=True))
     progress = progress_of(collection)
+    specs, tz = [declared.spec for declared in fields], ZoneInfo(collection.time_zone)
     try:
-        expression = parse_parameters(
-            parameters.filters, [declared.spec for declared in fields], tz=ZoneInfo(collection.time_zone)
-        )
+        expression = parse_parameters(parameters.filters, specs, tz=tz)
+        question = parse_question(clean_query(parameters.query), specs, tz=tz)
     except InvalidFilter as error:
-        return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
-    chips = set_filters(parameters, fields)
-    if not clean_query(parameters.query):
+        return Answer(state=State.INVALID, status=400, problem=str(error), wrong_field=error.field, progress=progress)
+    chips = set_filters(parameters, fields, question.filters)
+    unfiltered_url = parameters.without_filters().asking(question.text).query_string
+    if not question.text:
         facts = _facts(collection, parameters)
         return Answer(state=State.WELCOME, facts=facts, set_filters=chips, progress=progress)
     offset = (parameters.page - 1) * PAGE_SIZE
     try:
         response = search(
             SearchRequest(
-                query=parameters.query,
+                query=question.text,
                 collection=collection,
-                filter=expression,
+                filter=all_of(expression, question.expression),
                 mode=_mode(parameters.mode),
                 offset=offset,
                 user=user,
@@ -105,8 +110,9 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
     return Answer(
         state=_state(response),
         response=response,
-        results=results_of(response.hits, parameters, fields),
+        results=results_of(response.hits, parameters, fields, question=question.text),
         set_filters=chips,
+        unfiltered_url=unfiltered_url,
         progress=progress,
         first_rank=offset + 1,
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
