@@ -6,6 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
 
 from collections_app import ledger
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
@@ -61,7 +62,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to show below the question. `wrong_field` names the field of a filter that cannot be read."""
+    """What to show below the question.
+
+    `wrong_field` names the field of which the form's filter cannot be read. `unfiltered_url` leads to the same search
+    without any filter, "" where none can be told from the question.
+    """
 
     state: State
     status: int = 200
@@ -85,11 +90,20 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
     specs, tz = [declared.spec for declared in fields], ZoneInfo(collection.time_zone)
     try:
         expression = parse_parameters(parameters.filters, specs, tz=tz)
+    except InvalidFilter as error:
+        return Answer(
+            state=State.INVALID,
+            status=400,
+            problem=str(error),
+            wrong_field=error.field,
+            unfiltered_url=_url(parameters.without_filters()),
+            progress=progress,
+        )
+    try:
         question = parse_question(clean_query(parameters.query), specs, tz=tz)
     except InvalidFilter as error:
-        return Answer(state=State.INVALID, status=400, problem=str(error), wrong_field=error.field, progress=progress)
+        return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
     chips = set_filters(parameters, fields, question.filters)
-    unfiltered_url = parameters.without_filters().asking(question.text).query_string
     if not question.text:
         facts = _facts(collection, parameters)
         return Answer(state=State.WELCOME, facts=facts, set_filters=chips, progress=progress)
@@ -106,18 +120,25 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
             )
         )
     except InvalidSearchRequest as error:
-        return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
+        unfiltered_url = _url(parameters.without_filters().asking(question.text))
+        return Answer(
+            state=State.INVALID, status=400, problem=str(error), unfiltered_url=unfiltered_url, progress=progress
+        )
     return Answer(
         state=_state(response),
         response=response,
         results=results_of(response.hits, parameters, fields, question=question.text),
         set_filters=chips,
-        unfiltered_url=unfiltered_url,
+        unfiltered_url=_url(parameters.without_filters().asking(question.text)),
         progress=progress,
         first_rank=offset + 1,
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
         next_url=_next_url(parameters, response, offset),
     )
+
+
+def _url(parameters: Parameters) -> str:
+    return parameters.query_string or reverse("search:search")
 
 
 def _mode(given: str) -> Mode:
