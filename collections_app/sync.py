@@ -16,7 +16,7 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
 
-from collections_app import ledger, lexical_segments, outages, projection
+from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.chunking import Passage, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
@@ -279,7 +279,10 @@ class _Batch:
         old = Chunk.objects.filter(index=self.index, document__in=ids, state=ChunkState.LIVE)
         retired = list(old.values_list("pk", flat=True))
         retire(old)
-        mine.filter(document__in=ids).update(state=ChunkState.LIVE)
+        chosen = mine.filter(document__in=ids)
+        live = list(chosen.values_list("pk", flat=True))
+        chosen.update(state=ChunkState.LIVE)
+        changes.note(self.index.pk, live=live)
         write_rows(row for work in flipped for row in work.rows)
         entries = {entry.document_id: entry for entry in IndexEntry.objects.filter(lease_token=self.lease.token)}
         for work in flipped:
