@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
 
-from collections_app import ledger, lexical_segments, outages, projection
+from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.chunking import Addressed, Passage, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
@@ -360,6 +360,7 @@ class _Batch:
         if retired := list(old.values_list("pk", flat=True)):
             retire(old)
         mine.filter(document__in=ids).update(state=ChunkState.LIVE)
+        changes.note(self.index.pk, live=[chunk.pk for work in flipped for chunk in work.chunks])
         write_rows(row for work in flipped for row in work.rows)
         flips = []
         for work in flipped:

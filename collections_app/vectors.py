@@ -33,11 +33,15 @@ class StoredVector:
 
 @dataclass(frozen=True, slots=True)
 class LiveVectors:
-    """Live chunks of an index with their vectors: ids and document_ids int64 [n], matrix float32 [n, d]."""
+    """Live chunks of an index with their vectors: ids and document_ids int64 [n], matrix float32 [n, d].
+
+    `last_id` is the highest that was read, without a vector too, None if there was none.
+    """
 
     ids: NDArray[np.int64]
     document_ids: NDArray[np.int64]
     matrix: NDArray[np.float32]
+    last_id: int | None
 
 
 def digest_of(text: str) -> bytes:
@@ -127,23 +131,35 @@ def live_vectors(
     index: VectorIndex,
     *,
     document_ids: Sized[int] | None = None,
+    after: int = 0,
     limit: int | None = None,
 ) -> LiveVectors:
-    """Read live chunks of `index`, of all documents or of some, with their vectors, in the order of their ids.
+    """Read live chunks of `index`, all or some, with ids above `after`, and their vectors, in the order of their ids.
 
     A chunk whose vector is missing or damaged is left out; the audit finds it.
     """
     chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
     if document_ids is not None:
         chunks = chunks.filter(document__in=document_ids)
-    found = chunks.values_list("pk", "document", "embedding__vector")[:limit]
-    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * index.profile.dimensions]
+    if after:
+        chunks = chunks.filter(pk__gt=after)
+    return _with_vectors(chunks, limit, dimensions=index.profile.dimensions)
+
+
+def vectors_of(index: VectorIndex, chunk_ids: Sized[int]) -> LiveVectors:
+    """Read chunks of `index` that went live a moment ago, and may have been retired again, with their vectors."""
+    chunks = Chunk.objects.filter(index=index, pk__in=chunk_ids).order_by("pk")
+    return _with_vectors(chunks, None, dimensions=index.profile.dimensions)
+
+
+def _with_vectors(chunks: QuerySet[Chunk], limit: int | None, *, dimensions: int) -> LiveVectors:
+    found = list(chunks.values_list("pk", "document", "embedding__vector")[:limit])
+    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * dimensions]
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),
         document_ids=np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows)),
-        matrix=np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4").reshape(
-            len(rows), index.profile.dimensions
-        ),
+        matrix=np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4").reshape(len(rows), dimensions),
+        last_id=found[-1][0] if found else None,
     )
 
 

@@ -44,6 +44,10 @@ class Scope:
     def is_filtered(self) -> bool:
         return self.filter != EVERYTHING
 
+    def is_readable(self) -> bool:
+        """Return whether `user` may read the collection now."""
+        return readable_collections(self.user).filter(pk=self.index.collection_id).exists()
+
     def documents(self) -> QuerySet[Document]:
         """Return all documents in scope."""
         documents = Document.objects.alive().filter(

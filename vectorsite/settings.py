@@ -54,6 +54,7 @@ class Environment(BaseSettings):
     audit_hours: float = Field(default=1, gt=0, le=8760)
     deep_audit_hours: float = Field(default=24, gt=0, le=8760)
     chroma_file_limit_gb: int = Field(default=16, ge=1)
+    vector_memory_mb: int = Field(default=256, ge=0)
     upload_limit_mb: int = Field(default=100, ge=1)
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
@@ -332,6 +333,8 @@ STORAGES = {
     },
 }
 WHITENOISE_MANIFEST_STRICT = False
+# Of vectors that a web process keeps in memory, see search_app.resident; 0 for none.
+VECTOR_MEMORY_MB = env.vector_memory_mb
 UPLOAD_LIMIT_BYTES = env.upload_limit_mb * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
