@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report
-from benchmarks.filtered_data import DIMENSIONS, DataSet, Filter, K, make, save
+from benchmarks.filtered_data import DIMENSIONS, DataSet, Filter, K, fill_store, make, save
 from tests.chroma_server import ChromaServer
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 Find = Callable[[NDArray[np.float32], Filter], list[int]]
 REPORT = report.REPORTS / "filtered.json"
-OURS = ("ours", "cold", "no memory", "memory", "store")
 _WARM_UP = 3
 
 
@@ -67,8 +66,7 @@ class Ours:
     def find_cold(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
         from search_app import resident
 
-        for each in resident._registry.all():
-            each.masks.clear()
+        resident.forget_masks(self.index)
         return self.find(question, filter_)
 
     def find_without_memory(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
@@ -125,7 +123,7 @@ def _first_fetch(instead: Callable[..., Any]) -> Iterator[None]:
 
 def measure(data: DataSet, contenders: dict[str, Find], ours: Ours) -> list[dict[str, Any]]:
     """Ask everybody every question under every filter, in turn; return a row per contender and filter."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for filter_ in data.filters():
         kept = data.mask(filter_)
         truth = [_nearest(data, kept, question) for question in data.questions]
@@ -189,7 +187,7 @@ def figures(rows: Sequence[dict[str, Any]], *, chunks: int, conditions: str) -> 
         return max(pairs, key=lambda pair: pair[0]["p95_ms"] / pair[1]["p95_ms"], default=None)
 
     def related(row: dict[str, Any]) -> bool:
-        return row["relation"] != "anti-correlated" and row["kept"] > 0
+        return bool(row["relation"] != "anti-correlated" and row["kept"])
 
     promises: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
         "chroma_above_1_percent": ("chroma", lambda row: related(row) and row["share"] > 0.01),
@@ -218,7 +216,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     data = make(options.chunks, options.questions)
     with ExitStack() as stack:
         server = stack.enter_context(ChromaServer(folder / "chroma"))
-        index = _site(folder, server.url, data)
+        index = site(folder, server.url, data)
         from django.db import connection
 
         from collections_app import projection
@@ -258,7 +256,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     figures(rows, chunks=options.chunks, conditions=conditions)
 
 
-def _site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
+def site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
     """Make this process a site of its own with the data set in it; return its index."""
     os.environ |= {"VAR_DIR": str(folder), "CHROMA_URL": chroma_url, "REDIS_URL": "redis://127.0.0.1:9/0"}
     os.environ |= {"EMBEDDING_BACKEND": "meaningless", "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}

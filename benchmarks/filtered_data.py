@@ -122,7 +122,8 @@ def _around(centres: NDArray[np.float32], choose: np.random.Generator) -> NDArra
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def save(data: DataSet) -> "VectorIndex":

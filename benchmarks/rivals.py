@@ -36,11 +36,12 @@ class Chroma:
         self._first_id = first_id
 
     def find(self, question: Vector, filter_: Filter, k: int) -> list[int]:
-        where = [{test.field: {f"${test.operator}": _plain(test.value)}} for test in filter_.tests]
+        tests: list[Any] = [{test.field: {f"${test.operator}": _plain(test.value)}} for test in filter_.tests]
+        where: Any = {"$and": tests} if len(tests) > 1 else tests[0] if tests else None
         found = self._collection.query(
             query_embeddings=[question.tolist()],
             n_results=k,
-            where={"$and": where} if len(where) > 1 else where[0] if where else None,
+            where=where,
             include=["distances"],
         )
         return [int(identity) - self._first_id for identity in found["ids"][0]]
@@ -68,7 +69,8 @@ class LanceDB:
             self._table.create_scalar_index(name, index_type="BITMAP" if name in {"kind", "region"} else "BTREE")
 
     def find(self, question: Vector, filter_: Filter, k: int) -> list[int]:
-        asked = self._table.search(question).metric("cosine").limit(k).select(["id"])
+        asked: Any = self._table.search(question)
+        asked = asked.metric("cosine").limit(k).select(["id"])
         if filter_.tests:
             asked = asked.where(" AND ".join(map(_sql, filter_.tests)), prefilter=True)
         rows: list[int] = asked.to_arrow()["id"].to_pylist()
@@ -109,7 +111,7 @@ class PgVector:
     def find(self, question: Vector, filter_: Filter, k: int) -> list[int]:
         where = f"WHERE {' AND '.join(map(_sql, filter_.tests))}" if filter_.tests else ""
         rows = self._connection.execute(
-            f"SELECT id FROM items {where} ORDER BY embedding <=> %s::vector LIMIT {k}",  # type: ignore[arg-type]
+            f"SELECT id FROM items {where} ORDER BY embedding <=> %s::vector LIMIT {k}",
             [_text(question)],
         )
         return [row[0] for row in rows]
