@@ -346,6 +346,13 @@ def forget(index: VectorIndex) -> None:
     _registry.drop(_key(index))
 
 
+def forget_masks(index: VectorIndex) -> None:
+    """Forget which passages of an index any filter keeps: to measure what a filter costs the first time."""
+    if resident := _registry.get(_key(index)):
+        with resident.mask_lock:
+            resident.masks.clear()
+
+
 def forget_all() -> None:
     """Take all indexes out of memory."""
     _registry.clear()
