@@ -121,13 +121,18 @@ def live_vectors(
     index: VectorIndex,
     *,
     document_ids: Sized[int] | None = None,
+    after: int = 0,
     limit: int | None = None,
 ) -> LiveVectors:
     """Read live chunks of `index`, of all documents or of some, with their vectors, in the order of their ids.
 
+    `after` and `limit` make pages: chunks with larger ids, and at most so many.
+
     A chunk whose vector is missing or damaged is left out; the audit finds it.
     """
     chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
+    if after:
+        chunks = chunks.filter(pk__gt=after)
     if document_ids is not None:
         chunks = chunks.filter(document__in=document_ids)
     found = chunks.values_list("pk", "document", "embedding__vector")[:limit]
