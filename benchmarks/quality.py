@@ -1,8 +1,9 @@
 """How well the site finds: python -m benchmarks.quality --data FOLDER [--sets NAME …] [--queries N]
 
 Every set of FOLDER (corpus.jsonl, queries.jsonl, qrels.tsv) is taken in by a real site: cut, embedded and written to
-the store by its workers, and what meaning weighs is learned. Then each judged question is asked in every mode. Gains are linear, discounts log2; documents
-without a judgement are not relevant. The milliseconds are without those of the model. Writes var/reports/quality.json:
+the store by its workers, and what meaning weighs is learned. Then each judged question is asked in every mode. Gains
+are linear, discounts log2; documents without a judgement are not relevant. The milliseconds are without those of the
+model. Writes var/reports/quality.json:
 
     {set: {mode: {"ndcg@10", "recall@100", "mrr@10", "queries", "ms_per_query"}}}
 """
@@ -58,7 +59,7 @@ def calibrate(collection: "Collection") -> None:
     from collections_app import calibration
     from collections_app.models import VectorIndex
 
-    index = VectorIndex.objects.select_related("profile").get(pk=collection.serving_index_id)
+    index = VectorIndex.objects.select_related("profile").get(pk=collection.serving_index_id or 0)
     while not index.calibrated_at or index.calibration["documents"] < index.entries.count():
         calibration.calibrate(index)
         time.sleep(0.1)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 # cosines of good and of middling passages lie closer together than their BM25 scores do.
 SEMANTIC_WEIGHT = 0.8
 # The weights that are tried.
-WEIGHTS = tuple(round(step / 20, 2) for step in range(21))
+_STEP = 0.05
+WEIGHTS = tuple(round(_STEP * number, 2) for number in range(21))
 # The constant of reciprocal rank fusion as its authors have it: Cormack, Clarke and Büttcher, SIGIR 2009.
 RANK_CONSTANT = 60
 
@@ -66,7 +67,7 @@ def weight_between(semantic: float, lexical: float) -> float:
 
 
 def choose_weight(gains: Sequence[Sequence[float]] | NDArray[np.float64]) -> float:
-    """Return one of WEIGHTS, given for each question what each of them gains, [n, len(WEIGHTS)]; n is at least 2.
+    """Return a weight, given for each question what each of WEIGHTS gains, [n, len(WEIGHTS)]; n is at least 2.
 
     The first and the last of them are words and meaning alone. Of the weights that the questions do not clearly speak
     against, by more than two standard errors of the difference to the best, it is the one nearest to what the two legs
@@ -79,7 +80,14 @@ def choose_weight(gains: Sequence[Sequence[float]] | NDArray[np.float64]) -> flo
     deserved = weight_between(float(means[-1]), float(means[0]))
     is_usable = lost.mean(axis=0) <= 2 * errors
     usable = [weight for weight, keeps in zip(WEIGHTS, is_usable, strict=True) if keeps]
-    return min(usable, key=lambda weight: (abs(weight - deserved), weight))
+    nearest = min(usable, key=lambda weight: (abs(weight - deserved), weight))
+    # Between two weights that were tried everything is as usable as they are.
+    return round(deserved, 2) if abs(nearest - deserved) <= _STEP / 2 else nearest
+
+
+def tried(weight: float) -> int:
+    """Return which of WEIGHTS is nearest to a weight."""
+    return round(weight / _STEP)
 
 
 def _part(value: float, highest: float) -> float:

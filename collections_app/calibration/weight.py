@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from collections_app.calibration.gains import gains_of
 from collections_app.calibration.questions import Question, questions_of
-from collections_app.fusion import WEIGHTS, choose_weight
+from collections_app.fusion import choose_weight, tried
 from collections_app.ledger import in_future
 from collections_app.models import EntryState, IndexEntry, IndexState, VectorIndex
 from collections_app.profiles import embedder_for
@@ -106,7 +106,7 @@ def _evidence(gains: NDArray[np.float64]) -> Evidence:
         questions=len(gains),
         semantic=round(float(means[-1]), 4),
         lexical=round(float(means[0]), 4),
-        hybrid=round(float(means[WEIGHTS.index(weight)]), 4),
+        hybrid=round(float(means[tried(weight)]), 4),
         weight=weight,
     )
 

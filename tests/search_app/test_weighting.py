@@ -1,4 +1,4 @@
-"""What meaning weighs for one question: as somebody set it, as was learned, or as is assumed of what the model reads."""
+"""What meaning weighs for one question: as somebody set it, as was learned, or by what the model reads of it."""
 
 import pytest
 
