@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.exceptions import RecordsExist, VectorStoreCollectionBroken, VectorStoreCollectionMissing
 from collections_app.ledger import in_future
-from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows
+from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows, renew_words
 from collections_app.locks import lock_documents, lock_indexes
 from collections_app.models import (
     Chunk,
@@ -148,6 +148,7 @@ def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
 def _tidy_index(index: VectorIndex) -> None:
     add_missing_entries(index)
     remove_orphan_rows(index)
+    renew_words(index)
     add_missing_rows(index)
     lexical_segments.keep_up(index.pk)
     with _store_of(index) as usable:

@@ -136,9 +136,13 @@ def live_vectors(
 ) -> LiveVectors:
     """Read live chunks of `index`, all or some, with ids above `after`, and their vectors, in the order of their ids.
 
+    `after` and `limit` make pages: chunks with larger ids, and at most so many.
+
     A chunk whose vector is missing or damaged is left out; the audit finds it.
     """
     chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
+    if after:
+        chunks = chunks.filter(pk__gt=after)
     if document_ids is not None:
         chunks = chunks.filter(document__in=document_ids)
     if after:

@@ -286,6 +286,7 @@ CELERY_BEAT_SCHEDULE = {
     # long import: leases of dead workers and tombstones would be left until its end.
     "sweep": {"task": "collections_app.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
     "tidy": {"task": "collections_app.tasks.tidy", "schedule": 60.0, "options": {"expires": 60}},
+    "calibrate_due": {"task": "collections_app.tasks.calibrate_due", "schedule": 60.0, "options": {"expires": 60}},
     "audit_due": {"task": "collections_app.tasks.audit_due", "schedule": 60.0, "options": {"expires": 60}},
 }
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 class InterruptedEmbedder(MeaninglessHashEmbedder):
     """Lets something happen after its first call, as between two slices of a long batch."""
 
-    then: Callable[[], None] | None = None
+    then: Callable[[], object] | None = None
 
     def _embed(self, inputs: list[str]) -> Any:
         vectors = super()._embed(inputs)
