@@ -23,6 +23,8 @@ PASSAGES_PER_DOCUMENT = 3
 FILTER_ALLOWANCE = 4
 # How much wider the next query of the store is when too few documents were found.
 WIDENING = 4
+# Below so many passages SQL is as quick as memory.
+LEAST_IN_MEMORY = 1000
 # Candidates that memory names beyond those wanted: their order is only known when SQL's vectors are compared.
 SPARE_CANDIDATES = 32
 # How often a filter that nobody asked for before keeps what the store names first: enough of it, or too little.

@@ -29,14 +29,13 @@ from collections_app import changes
 from collections_app.changes import Position
 from collections_app.models import Chunk, ChunkState, Document, MetadataValue, VectorIndex
 from collections_app.vectors import LiveVectors, live_vectors, vectors_of
+from search_app import planner
 from search_app.filter_sql import FilterSQL, Form
 from search_app.filters import And, Condition, Expression, Not, Or, Phrase
 from search_app.vector_memory import Ids, Mask, VectorMemory, bytes_per_passage
 
 logger = logging.getLogger(__name__)
 
-# Below so many passages SQL is as quick.
-LEAST_PASSAGES = 1000
 # What went live since the last search is read in the next one, up to so many passages; more are read by a thread.
 MOST_READ = 3000
 # Passages that are read by one statement.
@@ -378,7 +377,7 @@ def build(index: VectorIndex) -> bool:
     position = changes.position(index.pk)
     live = Chunk.objects.filter(index=index, state=ChunkState.LIVE)
     count, dimensions = live.count(), index.profile.dimensions
-    if count < LEAST_PASSAGES or count * bytes_per_passage(dimensions) > _limit():
+    if count < planner.LEAST_IN_MEMORY or count * bytes_per_passage(dimensions) > _limit():
         return False
     memory = VectorMemory.with_room_for(count, dimensions)
     after: int | None = 0
@@ -430,7 +429,7 @@ def _up_to_date(index: VectorIndex, resident: _Resident) -> _State | None:
         if found is None or len(found.live) > MOST_READ:
             return None
         state = _after(index, resident.state, found)
-        if state.memory.size - state.memory.passages > max(LEAST_PASSAGES, _MOST_RETIRED * state.memory.size):
+        if state.memory.size - state.memory.passages > max(planner.LEAST_IN_MEMORY, _MOST_RETIRED * state.memory.size):
             return None
         resident.state = state
         return state

@@ -13,6 +13,7 @@ from vectorsite.settings import *  # noqa: F403
 from vectorsite.settings import CELERY_BEAT_SCHEDULE, EMBEDDERS, INSTALLED_APPS, VAR_DIR, VECTOR_STORES
 
 planner.EXACT_CHUNKS = int(os.environ.get("EXACT_CHUNKS", "20"))
+planner.LEAST_IN_MEMORY = int(os.environ.get("LEAST_IN_MEMORY", str(planner.LEAST_IN_MEMORY)))
 _tidy_seconds = float(os.environ.get("TIDY_SECONDS", "2"))
 # Where a round takes longer than that, rounds must not queue up before everything else.
 CELERY_BEAT_SCHEDULE["tidy"] |= {"schedule": _tidy_seconds, "options": {"expires": _tidy_seconds}}

@@ -110,7 +110,7 @@ Remember = Callable[[Collection], None]
 @pytest.fixture
 def remember(monkeypatch: pytest.MonkeyPatch) -> Iterator[Remember]:
     """Return a function after which a collection is searched in this process's memory, however small it is."""
-    monkeypatch.setattr(resident, "LEAST_PASSAGES", 0)
+    monkeypatch.setattr(planner, "LEAST_IN_MEMORY", 0)
 
     def read_now(collection: Collection) -> None:
         assert resident.build(serving_index(collection))
