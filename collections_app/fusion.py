@@ -1,5 +1,6 @@
 """Two legs' scores of the same documents -> one order, and what one leg weighs beside the other. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -12,6 +13,8 @@ SEMANTIC_WEIGHT = 0.8
 # The weights that are tried.
 _STEP = 0.05
 WEIGHTS = tuple(round(_STEP * number, 2) for number in range(21))
+# So many standard errors are taken for chance.
+CAUTION = 2.0
 # The constant of reciprocal rank fusion as its authors have it: Cormack, Clarke and Büttcher, SIGIR 2009.
 RANK_CONSTANT = 60
 
@@ -69,20 +72,32 @@ def weight_between(semantic: float, lexical: float) -> float:
 def choose_weight(gains: Sequence[Sequence[float]] | NDArray[np.float64]) -> float:
     """Return a weight, given for each question what each of WEIGHTS gains, [n, len(WEIGHTS)]; n is at least 2.
 
-    The first and the last of them are words and meaning alone. Of the weights that the questions do not clearly speak
-    against, by more than two standard errors of the difference to the best, it is the one nearest to what the two legs
-    deserve: curves are flat at their top, and where it is exactly is chance.
+    The first and the last of them are words and meaning alone. By how much these differ beyond chance says what they
+    deserve; of the weights that the questions do not clearly speak against, it is the one nearest to that: curves are
+    flat at their top, and where it is exactly is chance.
     """
     table = np.asarray(gains, dtype=np.float64)
     means = table.mean(axis=0)
+    deserved = weight_between(*_cautious(table[:, -1], table[:, 0]))
     lost = table[:, [int(means.argmax())]] - table
-    errors = lost.std(axis=0, ddof=1) / np.sqrt(len(table))
-    deserved = weight_between(float(means[-1]), float(means[0]))
-    is_usable = lost.mean(axis=0) <= 2 * errors
+    errors = _standard_error(lost)
+    is_usable = lost.mean(axis=0) <= CAUTION * errors
     usable = [weight for weight, keeps in zip(WEIGHTS, is_usable, strict=True) if keeps]
     nearest = min(usable, key=lambda weight: (abs(weight - deserved), weight))
     # Between two weights that were tried everything is as usable as they are.
     return round(deserved, 2) if abs(nearest - deserved) <= _STEP / 2 else nearest
+
+
+def _cautious(semantic: NDArray[np.float64], lexical: NDArray[np.float64]) -> tuple[float, float]:
+    """Return what two legs gain on average, nearer together by what may be chance."""
+    apart = float((semantic - lexical).mean())
+    chance = min(abs(apart), CAUTION * float(_standard_error(semantic - lexical)))
+    return float(semantic.mean()) - math.copysign(chance, apart), float(lexical.mean())
+
+
+def _standard_error(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return errors
 
 
 def tried(weight: float) -> int:

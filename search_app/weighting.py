@@ -29,7 +29,7 @@ class Weight:
     """What meaning weighs, from 0 to 1, and where that comes from.
 
     `language` is the one from whose passages it was learned, "" for all of them; `readable` is the part of the question
-    that the model has tokens for, by which the weight is discounted where none was learned for its language.
+    that the model has tokens for, beyond which it weighs nothing.
     """
 
     value: float
@@ -43,14 +43,20 @@ def weight_for(index: VectorIndex, question: str) -> Weight:
     override = index.collection.semantic_weight
     if override is not None:
         return Weight(value=override, source=Source.OVERRIDE)
-    language = detect_language(question) if index.semantic_weight is not None else ""
-    if known := index.calibration.get("languages", {}).get(language):
-        return Weight(value=known["weight"], source=Source.CALIBRATED, language=language)
-    readable = _readable_share(index, question)
-    source, whole = Source.DEFAULT, SEMANTIC_WEIGHT
+    source, language, weight = Source.DEFAULT, "", SEMANTIC_WEIGHT
     if index.semantic_weight is not None:
-        source, whole = Source.CALIBRATED, index.semantic_weight
-    return Weight(value=discounted(whole, readable), source=source, readable=readable)
+        source, language, weight = Source.CALIBRATED, *_learned(index, question)
+    readable = _readable_share(index, question)
+    # What a model has no tokens for it does not compare, whatever was learned of passages that it reads.
+    most = discounted(max(weight, SEMANTIC_WEIGHT), readable)
+    return Weight(value=min(weight, most), source=source, language=language, readable=readable)
+
+
+def _learned(index: VectorIndex, question: str) -> tuple[str, float]:
+    """Return what was learned from the passages in the question's language; else "" and what was learned from all."""
+    language = detect_language(question)
+    known = index.calibration.get("languages", {}).get(language)
+    return (language, known["weight"]) if known else ("", index.semantic_weight or 0.0)
 
 
 def _readable_share(index: VectorIndex, question: str) -> float:

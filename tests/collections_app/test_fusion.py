@@ -83,5 +83,10 @@ def test_where_questions_hardly_tell_weights_apart_the_legs_own_figures_decide()
     assert choose_weight(table) == SEMANTIC_WEIGHT
 
 
+def test_a_leg_that_is_clearly_worse_weighs_less() -> None:
+    table = gains(0.5, slope=0.0, noise=0.1, semantic=0.2, lexical=0.9)
+    assert choose_weight(table) == pytest.approx(weight_between(0.2, 0.9), abs=0.05)
+
+
 def test_questions_that_nothing_answers_leave_the_default() -> None:
     assert choose_weight(np.zeros((50, len(WEIGHTS)))) == SEMANTIC_WEIGHT
