@@ -135,7 +135,9 @@ def _saying(words: tuple[str, ...], document: str) -> Q:
     """Return the condition that title or text have these words, with any white space between them.
 
     It is the same in both forms: a text is looked at where its document is, since no index says which texts have a
-    phrase. Over 100,000 texts of 800 characters that takes 0.4 s, and 0.5 ms for 200 of them.
+    phrase. 100,000 texts of 800 characters take 0.2 s on SQLite and 0.4 s on PostgreSQL, 200 of them 1 and 6 ms. It is
+    the document and not the passage that has to have the words, as with every filter: so it may be negated, and a
+    phrase is found across the border of two passages.
     """
     prefix = "" if document == "pk" else f"{document}__"
     return _has(F(f"{prefix}title"), words) | _has(F(f"{prefix}content__text"), words)

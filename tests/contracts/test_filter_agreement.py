@@ -213,7 +213,7 @@ def shelf(db: None) -> Shelf:
 
 
 a_fixture_for_all_examples = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-NUMBERS, MOMENTS = FIELDS[4], FIELDS[10]
+MARKS, NUMBERS, MOMENTS = FIELDS[3], FIELDS[4], FIELDS[10]
 ONE_SECOND = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -222,6 +222,7 @@ ONE_SECOND = datetime(2000, 1, 1, tzinfo=UTC)
 @example(Case([{NUMBERS.name: [-0.0]}] * 6, Condition(NUMBERS, "eq", (0.0,))))
 @example(Case([{NUMBERS.name: [0.0]}] * 6, Condition(NUMBERS, "lt", (-0.0,))))
 @example(Case([{MOMENTS.name: [ONE_SECOND]}] * 6, Condition(MOMENTS, "lt", (ONE_SECOND.replace(microsecond=1),))))
+@example(Case([{MARKS.name: [1, 2]}] * 6, Condition(MARKS, "all", (1, 1))))
 @example(Case([{}] * 6, Not(Or(()))))
 @example(Case([{}] * 6, Or((And(()), Condition(NUMBERS, "exists", (True,))))))
 def test_sql_keeps_what_the_reference_keeps_in_both_forms(shelf: Shelf, case: Case) -> None:
