@@ -93,7 +93,7 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
         response = search(
             SearchRequest(
                 query=parameters.query,
-                collection=collection,
+                collections=(collection,),
                 filter=expression,
                 mode=_mode(parameters.mode),
                 offset=offset,

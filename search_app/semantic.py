@@ -28,7 +28,7 @@ from search_app.lexical import LexicalLeg
 from search_app.planner import Plan, Strategy, plan_filtered, plan_search
 from search_app.ranking import Candidate, Ranking
 from search_app.scope import Scope
-from search_app.stopwatch import Stopwatch
+from search_app.stopwatch import Round, Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,10 @@ class SemanticLeg:
         with self.watch.step("store"):
             matches = self._ask_store(name, fetch)
         with self.watch.step("check"):
-            return self._check(matches), len(matches)
+            ranking = self._check(matches)
+        named = {match.id: match.similarity for match in matches}
+        self.watch.note(Round(self.measure, asked=fetch, named=named, kept=len(ranking)))
+        return ranking, len(matches)
 
     def _ask_store(self, name: str, limit: int) -> list[Match]:
         index = self.scope.index

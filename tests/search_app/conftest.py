@@ -79,7 +79,7 @@ def declare(collection: Collection, **types: str) -> list[MetadataField]:
 
 
 def ask(collection: Collection, query: str, *, filter: Expression = EVERYTHING, **more: object) -> SearchResponse:
-    return search(SearchRequest(query=query, collection=collection, filter=filter, **more))  # type: ignore[arg-type]
+    return search(SearchRequest(query=query, collections=(collection,), filter=filter, **more))  # type: ignore[arg-type]
 
 
 def where(collection: Collection, **conditions: str) -> Expression:

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         try:
             request = SearchRequest(
                 query=options["query"],
-                collection=collection,
+                collections=(collection,),
                 filter=_filter(collection, options["filter"]),
                 mode=Mode(options["mode"]),
                 limit=options["limit"],
