@@ -1,13 +1,17 @@
 """The declared fields of one or more collections, and filters over them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidFilter
+from collections_app.metadata import FieldSpec
 from collections_app.models import Collection, MetadataField
-from search_app.filters import Expression, parse_parameters
+
+T = TypeVar("T")
 
 
 def shared_fields(collection_ids: Sequence[int]) -> list[MetadataField]:
@@ -24,16 +28,18 @@ def shared_fields(collection_ids: Sequence[int]) -> list[MetadataField]:
     return [field for field in declared if field.name in shared]
 
 
-def filter_of(
-    parameters: Iterable[tuple[str, str]], collections: Sequence[Collection], fields: Sequence[MetadataField]
-) -> Expression:
-    """Read the filters of an address over `fields`, which the collections share.
+Read = Callable[[Sequence[FieldSpec], tzinfo], T]
 
-    Naive date-times are in the time zone of the first collection. Raises InvalidFilter.
+
+def read_filter(read: Read[T], collections: Sequence[Collection], fields: Sequence[MetadataField]) -> T:
+    """Return what `read` makes of a filter over `fields`, which the collections share.
+
+    `read` is given their declarations, and the time zone for naive date-times: that of the first collection. Raises
+    InvalidFilter, also for a field that not all of the collections declare alike.
     """
     specs = list({field.name: field.spec for field in fields}.values())
     try:
-        return parse_parameters(parameters, specs, tz=ZoneInfo(collections[0].time_zone))
+        return read(specs, ZoneInfo(collections[0].time_zone))
     except InvalidFilter as error:
         reason = _not_shared(error.field, collections) if len(collections) > 1 else ""
         if not reason:

@@ -10,7 +10,7 @@ from typing import Any
 
 from collections_app.lexical import terms_of
 from collections_app.models import Chunk, ChunkState, Document
-from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or
+from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
 from search_app.fusion import ranks
 from search_app.leg import Found, Measure
 from search_app.ranking import Ranking
@@ -133,18 +133,17 @@ def filter_as_json(expression: Expression) -> Any:
     match expression:
         case And(()):
             return None
-        case And((only,)):
-            return filter_as_json(only)
         case And(parts):
-            return {"and": [filter_as_json(part) for part in parts]}
+            return filter_as_json(parts[0]) if len(parts) == 1 else {"and": [filter_as_json(part) for part in parts]}
         case Or(parts):
             return {"or": [filter_as_json(part) for part in parts]}
         case Not(part):
             return {"not": filter_as_json(part)}
+        case Phrase(words):
+            return {"phrase": " ".join(words)}
         case Condition(spec, operator, values):
             plain = [value if isinstance(value, str | int | float | bool) else value.isoformat() for value in values]
-            several = operator in ("in", "nin", "between")
-            return {"field": spec.name, "operator": operator, "value": plain if several else plain[0]}
+            return {"field": spec.name, "op": operator, "value": plain if len(plain) > 1 else plain[0]}
 
 
 def _part(part: Part) -> PartExplanation:
@@ -192,9 +191,7 @@ def _hits(request: SearchRequest, response: SearchResponse) -> list[HitExplanati
         own = next((legs for legs in stood if any(document.pk in scores for scores in legs.values())), {})
         semantic, lexical = (own.get(leg, {}).get(document.pk) for leg in (Measure.COSINE, Measure.BM25))
         shown = _shown_by(semantic, lexical) if response.parts else None
-        hits.append(
-            HitExplanation(rank, document, document.collection.slug, hit.score, semantic, lexical, shown)
-        )
+        hits.append(HitExplanation(rank, document, document.collection.slug, hit.score, semantic, lexical, shown))
     return hits
 
 

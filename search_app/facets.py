@@ -19,7 +19,7 @@ from collections_app.models import Document, MetadataField, MetadataValue
 from search_app.browsing import documents_in
 from search_app.declared import shared_fields
 from search_app.facet_ranges import ranges
-from search_app.filters import names_in, without
+from search_app.filter_fields import names_in, without
 from search_app.scope import Scope
 
 MOST_FIELDS = 12

@@ -54,9 +54,14 @@ class Parameters:
 
     def settled(self) -> Self:
         """Return what a form meant: without its own bookkeeping, and without filters and order of other collections."""
-        if self.filters_of in ("", ",".join(self.collections)):
-            return replace(self, filters_of="")
-        return replace(self, filters=(), sort="", filters_of="")
+        if self.are_of_other_collections:
+            return replace(self, filters=(), sort="", filters_of="")
+        return replace(self, filters_of="")
+
+    @property
+    def are_of_other_collections(self) -> bool:
+        """Whether a form chose other collections than those whose filters it showed."""
+        return bool(self.filters_of) and sorted(self.filters_of.split(",")) != sorted(self.collections)
 
     def on_page(self, page: int) -> Self:
         return replace(self, page=page)

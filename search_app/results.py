@@ -18,7 +18,8 @@ from search_app.filters import split_key
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
-from search_app.search import Hit
+from search_app.question import ParsedQuestion
+from search_app.response import Hit
 
 EXCERPT_CHARACTERS = 480
 _MOST_FIELDS = 6
@@ -54,10 +55,13 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One hit. What `score` is, `measure` says."""
+    """One hit. What `score` is, `measure` says. `context_url` leads to the passage with its neighbours, "" if empty."""
 
     title: str
     url: str
+    context_url: str
+    like_url: str
+    collection: str
     address: str
     language: str
     passage: Sequence[Fragment]
@@ -66,22 +70,43 @@ class Result:
     values: Sequence[FieldValues]
 
 
-def results_of(hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField]) -> list[Result]:
-    """Return the hits of one page, with their documents' values of `fields`."""
-    values = _values({hit.chunk.document_id for hit in hits}, fields)
+def results_of(
+    hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField], *, query: str
+) -> list[Result]:
+    """Return the hits of one page, with the words of `query` marked and their documents' values of `fields`."""
+    values = _values({hit.document.pk for hit in hits}, fields)
     return [
         Result(
-            title=str(hit.chunk.document),
+            title=str(hit.document),
             url=passage_url(hit.chunk),
+            context_url=context_url(hit.chunk, query),
+            like_url=like_url(hit.chunk, parameters),
+            collection=hit.document.collection.name,
             address=hit.chunk.address,
-            language=hit.chunk.language or hit.chunk.document.effective_language,
-            passage=excerpt(hit.chunk.text, parameters.query, length=EXCERPT_CHARACTERS),
+            language=hit.chunk.language or hit.document.effective_language,
+            passage=excerpt(hit.chunk.text, query, length=EXCERPT_CHARACTERS),
             score=hit.score,
             measure=hit.measure,
-            values=_field_values(values[hit.chunk.document_id], parameters),
+            values=_field_values(values[hit.document.pk], parameters),
         )
         for hit in hits
     ]
+
+
+def context_url(chunk: Chunk, query: str) -> str:
+    """Return the address of a passage among its neighbours, "" for an empty one."""
+    if chunk.start == chunk.end:
+        return ""
+    place = {"revision": chunk.revision, "start": chunk.start, "end": chunk.end, "q": query}
+    return f"{reverse('search:context', args=[chunk.document.public_id])}?{urlencode(place)}"
+
+
+def like_url(chunk: Chunk, parameters: Parameters) -> str:
+    """Return the address of the search for what is like a passage, in its collection, or like its whole document."""
+    identity = str(chunk.document.public_id)
+    place = f"{identity}:{chunk.start}:{chunk.end}" if chunk.start < chunk.end else identity
+    alike = Parameters(like=place, collections=(chunk.document.collection.slug,), diversity=parameters.diversity)
+    return reverse("search:search") + alike.query_string
 
 
 def passage_url(chunk: Chunk) -> str:
@@ -104,6 +129,14 @@ def set_filters(parameters: Parameters, fields: Sequence[MetadataField]) -> list
     return chips
 
 
+def typed_filters(parameters: Parameters, question: ParsedQuestion) -> list[Chip]:
+    """Return the filters that were typed into the question, each with the address of the search without it."""
+    return [
+        Chip("", typed.source, parameters.asking(typed.line_without).query_string or reverse("search:search"))
+        for typed in question.filters
+    ]
+
+
 def _sign(operator: str) -> str:
     signs = {
         "eq": "=",
@@ -117,6 +150,8 @@ def _sign(operator: str) -> str:
         "between": _("between"),
         "contains": _("contains"),
         "exists": _("given:"),
+        "any": _("has one of"),
+        "all": _("has all of"),
     }
     return signs[operator]
 
@@ -138,7 +173,7 @@ def _field_values(rows: Sequence[MetadataValue], parameters: Parameters) -> list
         if any(len(text) > _LONGEST_VALUE for text in texts):
             continue
         links = [
-            Link(text, parameters.with_filter(key_of(field.name), _as_parameter(row.value)).query_string)
+            Link(text, parameters.with_filter(key_of(field.name), as_parameter(row.value)).query_string)
             for row, text in zip(values[:_MOST_VALUES], texts, strict=False)
         ]
         found.append(FieldValues(str(field), links, more=len(values) > _MOST_VALUES))
@@ -158,7 +193,7 @@ def in_words(value: Any) -> str:
             return str(value)
 
 
-def _as_parameter(value: Any) -> str:
+def as_parameter(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"

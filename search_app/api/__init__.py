@@ -2,7 +2,3 @@
 
 The endpoints only read and write JSON; what they answer is worked out by the same modules as the pages' answers.
 """
-
-from search_app.api.application import urls
-
-__all__ = ["urls"]

@@ -34,8 +34,8 @@ class SearchIn(_Strict):
     )
     filter: dict[str, Any] | None = Field(
         None,
-        description="Conditions by field and operator, all of which hold: "
-        '{"year__gte": 2000, "kind": ["class", "function"]}. See docs/search.md.',
+        description='What documents have to meet: {"year": {"gte": 2000}, "kind": ["class", "function"]}, also with '
+        '"and", "or", "not" and "phrase". See docs/search.md.',
     )
     mode: str = Field("hybrid", description="hybrid, semantic, lexical or rrf.")
     like: LikeIn | None = Field(None, description="Instead of a query: find what is like this, by its stored vector.")
@@ -56,6 +56,24 @@ class SearchIn(_Strict):
         False, description="Say which sentence is nearest in meaning, of the first ten hits. It embeds their sentences."
     )
     explain: bool = Field(False, description="Say how the answer came about.")
+
+
+class SearchParameters(Schema):
+    """The parameters of a search by GET; every other one is a filter."""
+
+    q: str = Field("", description="The question, with filters and phrases as on the page. Blank lists documents.")
+    collection: list[str] = Field([], description="A slug, given several times for several, or * for all.")
+    mode: str = "hybrid"
+    like: str = Field("", description="A document's public id, or id:start:end of a passage.")
+    sort: str = "relevance"
+    diversity: float = Field(0.0, ge=0, le=1)
+    limit: int = Field(PAGE_SIZE, ge=1, le=MOST_LIMIT)
+    offset: int = Field(0, ge=0)
+    facets: bool = False
+    neighbours: int = Field(0, ge=0, le=MOST_NEIGHBOURS)
+    highlight: bool = True
+    closest_sentence: bool = False
+    explain: bool = False
 
 
 class PassageOut(Schema):
@@ -184,6 +202,28 @@ class DocumentOut(Schema):
     metadata: dict[str, Any]
     passages: list[PassageOut]
     has_more_passages: bool
+
+
+class PassagesParameters(Schema):
+    passages: int = Field(100, ge=0, le=1000)
+    passages_from: int = Field(0, ge=0)
+
+
+class SimilarParameters(Schema):
+    start: int = Field(0, ge=0, description="With `end`: of a passage, in characters of the present text.")
+    end: int = Field(0, ge=0)
+    diversity: float = Field(0.0, ge=0, le=1)
+    limit: int = Field(PAGE_SIZE, ge=1, le=MOST_LIMIT)
+    offset: int = Field(0, ge=0)
+
+
+class SimilarOut(Schema):
+    """What is like a document, nearest first."""
+
+    document: UUID
+    hits: list[HitOut]
+    has_more: bool
+    degraded: list[ReasonOut] | None
 
 
 class KindOut(Schema):
