@@ -15,8 +15,9 @@ Range = tuple[Any, Any]
 
 
 def ranges(least: Any, most: Any) -> list[Range]:
-    """Return at most MOST_RANGES ranges [from, to) of numbers, dates or aware date-times, that hold all of both.
+    """Return ranges [from, to) of numbers, dates or aware date-times that hold both and all between.
 
+    There are at most MOST_RANGES, and one more where `least` lies within one.
     Bounds are round: multiples of 1, 2 or 5 times a power of ten; of dates years, or months within a few years, or days
     within a few weeks. One that no value can have is None. A single value has no ranges.
     """

@@ -78,7 +78,7 @@ def facets_of_all(documents: int, scopes: Sequence[Scope]) -> Facets:
     for name in filtered:
         others = [Scope(scope.index, scope.user, without(scope.filter, name)) for scope in scopes]
         own = [declared for declared in fields if declared.name == name]
-        found += count_facets(documents_in(others), own)
+        found += count_facets(documents_in(others), own, filtered=(name,))
     place = {declared.name: position for position, declared in reversed(list(enumerate(fields)))}
     return Facets(documents, among_best=False, fields=sorted(found, key=lambda facet: place[facet.name]))
 

@@ -75,7 +75,7 @@ def get_search(request: HttpRequest, asked: Query[SearchParameters]) -> dict[str
     filter: `year__gte=2000`.
     """
     like = liked(asked.like, request.user)
-    slugs = asked.collection or ([like.document.collection.slug] if like else [])
+    slugs = [slug for slug in asked.collection if slug] or ([like.document.collection.slug] if like else [])
     if not slugs:
         raise Problem("invalid_parameter", _("“collection” is missing: the slug of a collection, or * for all."))
     collections = named_collections(slugs, request.user)
