@@ -30,7 +30,7 @@ def list_passages(
     first = Subquery(live.order_by("position").values("pk")[:1])
     listed = Document.objects.filter(pk__in=ids).annotate(first=first).select_related("collection")
     found = {document.pk: document for document in listed}
-    firsts = [document.first for document in found.values() if document.first]  # type: ignore[attr-defined]
+    firsts = [document.first for document in found.values() if document.first]
     chunks = {chunk.document_id: chunk for chunk in Chunk.objects.filter(pk__in=firsts)}
     passages = []
     for document in (found[pk] for pk in ids if pk in found):

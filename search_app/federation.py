@@ -170,10 +170,10 @@ def _sample(index_id: int, _magnitude: int) -> NDArray[np.float32]:
     if first is None or last is None:
         return np.zeros((0, dimensions), np.float32)
     chance = random.Random(index_id)  # noqa: S311 - no secret
-    found: dict[int, bytes] = {}
+    found: dict[int, bytes | memoryview] = {}
     for _stretch in range(_STRETCHES):
         begin = chance.randint(first, last)
         rows = live.filter(pk__gte=begin).values_list("pk", "embedding__vector")
-        found |= dict(rows[: SAMPLE // _STRETCHES])
+        found.update(rows[: SAMPLE // _STRETCHES])
     usable = [as_vector(raw) for _pk, raw in sorted(found.items()) if is_usable(raw, dimensions=dimensions)]
     return np.stack(usable) if usable else np.zeros((0, dimensions), np.float32)

@@ -26,7 +26,7 @@ def vector_of(like: Likeness, profile_of: VectorIndex) -> NDArray[np.float32]:
     total = np.sum(vectors, axis=0, dtype=np.float64) if vectors else np.zeros(profile_of.profile.dimensions)
     length = float(np.linalg.norm(total))
     if length > 0:
-        return (total / length).astype(np.float32)
+        return np.asarray(total / length, dtype=np.float32)
     own = like.document.collection.serving_index
     if own is not None and own.profile_id != profile_of.profile_id:
         raise InvalidSearchRequest(

@@ -26,8 +26,8 @@ def neighbours_of(chunks: Sequence[Chunk], *, count: int) -> dict[int, Neighbour
     wanted = Q(pk__in=[])
     for chunk in chunks:
         if chunk.pk is not None:
-            near = range(chunk.position - count, chunk.position + count + 1)
-            wanted |= Q(document=chunk.document_id, index=chunk.index_id, position__in=near)
+            places = range(chunk.position - count, chunk.position + count + 1)
+            wanted |= Q(document=chunk.document_id, index=chunk.index_id, position__in=places)
     found: dict[tuple[int, int], list[Chunk]] = {}
     for other in Chunk.objects.filter(wanted, state=ChunkState.LIVE).order_by("position", "pk"):
         found.setdefault((other.document_id, other.index_id), []).append(other)

@@ -53,7 +53,12 @@ class Parameters:
         )
 
     def settled(self) -> Self:
-        """Return what a form meant: without its own bookkeeping, and without filters and order of other collections."""
+        """Return what a form meant: without its own bookkeeping, and without filters and order of other collections.
+
+        A question typed beside what results were like takes its place.
+        """
+        if self.filters_of and self.query and self.like:
+            return replace(self, like="").settled()
         if self.are_of_other_collections:
             return replace(self, filters=(), sort="", filters_of="")
         return replace(self, filters_of="")

@@ -1,7 +1,7 @@
 """Documents in the order of a field, a title or a date instead of their scores. Who has no value comes last."""
 
 from collections.abc import Collection as Sized
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from collections_app.models import Document, MetadataField, MetadataValue
 
 # No field can be called like these: names have no dots.
 TITLE, CREATED, UPDATED = "document.title", "document.created", "document.updated"
-_COLUMNS = {TITLE: Lower("title"), CREATED: F("created_at"), UPDATED: F("updated_at")}
+_COLUMNS: Mapping[str, F | Lower] = {TITLE: Lower("title"), CREATED: F("created_at"), UPDATED: F("updated_at")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "collection": chosen[0] if len(chosen) == 1 else None,
         "every": EVERY in given.collections,
+        "also": len(chosen) - 1,
         "others": [collection for collection in readable if collection != chosen[0]] if chosen else [],
         "filters_of": EVERY if EVERY in given.collections else ",".join(collection.slug for collection in chosen),
         "parameters": parameters,

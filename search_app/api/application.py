@@ -1,11 +1,10 @@
 """The endpoints as one application: its OpenAPI page, and every error as a problem."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -23,7 +22,7 @@ from search_app.security import documentation
 class _Renderer(JSONRenderer):
     """JSON in UTF-8, as people can read it."""
 
-    json_dumps_params: ClassVar[Mapping[str, Any]] = {"ensure_ascii": False}
+    json_dumps_params = {"ensure_ascii": False}
 
 
 api = NinjaAPI(
@@ -90,8 +89,9 @@ def _nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
     return problems.respond(request, "not_found", _("There is nothing at “%(path)s”.") % {"path": request.path[:200]})
 
 
-def _with_problems(pattern: URLPattern) -> URLPattern:
-    pattern.callback = problems.with_problems(pattern.callback)
+def _with_problems(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
+    if isinstance(pattern, URLPattern):
+        pattern.callback = problems.with_problems(pattern.callback)
     return pattern
 
 

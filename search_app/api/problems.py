@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -10,6 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from collections_app.exceptions import VectorsiteError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = "5"
@@ -20,8 +24,8 @@ class Kind:
     """One kind of problem: its status, what it is called, and what helps against it."""
 
     status: HTTPStatus
-    title: str
-    remedy: str
+    title: "StrPromise"
+    remedy: "StrPromise"
 
 
 KINDS: Mapping[str, Kind] = {

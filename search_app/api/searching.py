@@ -49,9 +49,10 @@ def post_search(request: HttpRequest, asked: SearchIn) -> dict[str, Any]:
     """
     collections = named_collections(asked.collections, request.user)
     fields = shared_fields([collection.pk for collection in collections])
-    like = asked.like and Likeness(
-        readable_document(asked.like.document, request.user), asked.like.start, asked.like.end
-    )
+    like = None
+    if asked.like:
+        liked_one = readable_document(asked.like.document, request.user)
+        like = Likeness(liked_one, asked.like.start, asked.like.end)
     question = SearchRequest(
         query=asked.query,
         collections=collections,
