@@ -24,6 +24,7 @@ FILMS: list[dict[str, object]] = [
 @pytest.fixture(autouse=True)
 def _no_remembered_questions() -> None:
     query_vectors._recent = query_vectors._Recent(query_vectors._CAPACITY)
+    query_vectors._sentences = query_vectors._Recent(query_vectors._CAPACITY)
 
 
 @pytest.fixture

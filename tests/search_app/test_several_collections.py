@@ -46,7 +46,7 @@ NARROW = {
 
 @pytest.fixture
 def plain_and_narrow(db: None, drain: Drain) -> Any:
-    """Two collections of 40 notes; the narrow one's model finds all of them near, and only the plain one has the rocket."""
+    """Two collections of 40 notes: the narrow one's model finds all of them near, the plain one has the rocket."""
     with override_settings(EMBEDDERS=NARROW):
         federation._sample.cache_clear()
         found = []
@@ -131,7 +131,7 @@ def test_a_field_has_to_be_declared_alike_in_each_collection(db: None) -> None:
     assert read("kind")
     with pytest.raises(InvalidFilter, match=r"“year”.*in “One” it is integer; in “Two” it is a list of text"):
         read("year__gte")
-    with pytest.raises(InvalidFilter, match="“only”.*in “Two” it is no filter"):
+    with pytest.raises(InvalidFilter, match=r"“only”.*in “Two” it is no filter"):
         read("only")
     with pytest.raises(InvalidFilter, match="no filter “nowhere”"):
         read("nowhere")
