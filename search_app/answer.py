@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from collections_app import ledger
@@ -20,13 +21,14 @@ from collections_app.models import (
     User,
 )
 from search_app.asking import diversity_of, liked
+from search_app.chips import Chip, set_filters
 from search_app.declared import read_filter, shared_fields
 from search_app.facet_links import FacetLinks, facet_links
 from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
 from search_app.question import ParsedQuestion, parse_question
 from search_app.request import Likeness
-from search_app.results import Chip, Result, results_of, set_filters, typed_filters
+from search_app.results import Result, results_of
 from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, search
 from search_app.sorting import CREATED, TITLE, UPDATED, parse_sort
 
@@ -74,11 +76,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to show below the question."""
+    """What to show below the question.
+
+    `wrong_field` names the field of which the form's filter cannot be read. `unfiltered_url` leads to the same search
+    without any filter, "" where none can be told from the question.
+    """
 
     state: State
     status: int = 200
     problem: str = ""
+    wrong_field: str = ""
+    unfiltered_url: str = ""
     is_question: bool = False
     query: str = ""
     like: Likeness | None = None
@@ -131,14 +139,19 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
     progress = progress_of(collections)
     try:
         asked = asked_by(parameters, collections, user, facets=True)
-        chips = [*set_filters(parameters, asked.fields), *typed_filters(parameters, asked.question)]
-        if not (asked.request.is_question or chips or asked.request.sort):
-            return Answer(state=State.WELCOME, facts=_facts(collections, parameters), progress=progress)
-        response = search(asked.request)
     except (InvalidFilter, InvalidSearchRequest) as error:
-        status = 404 if isinstance(error, InvalidSearchRequest) and error.code == "unknown_document" else 400
-        return Answer(state=State.INVALID, status=status, problem=str(error), progress=progress)
-    request = asked.request
+        return _invalid(error, parameters, collections, progress)
+    request, question = asked.request, asked.question
+    unfiltered_url = _url(parameters.without_filters().asking(question.text, like=parameters.like))
+    chips = set_filters(parameters, asked.fields, question.filters)
+    if not (request.is_question or chips or request.sort):
+        return Answer(state=State.WELCOME, facts=_facts(collections, parameters), progress=progress)
+    try:
+        response = search(request)
+    except InvalidSearchRequest as error:
+        return Answer(
+            state=State.INVALID, status=400, problem=str(error), unfiltered_url=unfiltered_url, progress=progress
+        )
     return Answer(
         state=_state(response),
         is_question=request.is_question,
@@ -147,6 +160,7 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
         response=response,
         results=results_of(response.hits, parameters, asked.fields, query=request.query),
         set_filters=chips,
+        unfiltered_url=unfiltered_url,
         facets=facet_links(response.facets, parameters) if response.facets else None,
         orders=_orders(request, asked.fields),
         diversity=request.diversity,
@@ -155,6 +169,40 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
         next_url=_next_url(parameters, request, response),
     )
+
+
+def _invalid(
+    error: InvalidFilter | InvalidSearchRequest,
+    parameters: Parameters,
+    collections: Sequence[Collection],
+    progress: Progress | None,
+) -> Answer:
+    """Say what cannot be asked; of a filter that the form has set, at its field, and how to search without it."""
+    wrong_field, unfiltered_url = "", ""
+    if isinstance(error, InvalidFilter) and not _are_readable(parameters, collections):
+        wrong_field, unfiltered_url = error.field, _url(parameters.without_filters())
+    return Answer(
+        state=State.INVALID,
+        status=404 if isinstance(error, InvalidSearchRequest) and error.code == "unknown_document" else 400,
+        problem=str(error),
+        wrong_field=wrong_field,
+        unfiltered_url=unfiltered_url,
+        progress=progress,
+    )
+
+
+def _are_readable(parameters: Parameters, collections: Sequence[Collection]) -> bool:
+    """Say whether what is wrong was typed into the question, as the filters beside it can be read."""
+    fields = shared_fields([collection.pk for collection in collections])
+    try:
+        read_filter(lambda specs, tz: parse_parameters(parameters.filters, specs, tz=tz), collections, fields)
+    except InvalidFilter:
+        return False
+    return True
+
+
+def _url(parameters: Parameters) -> str:
+    return parameters.query_string or reverse("search:search")
 
 
 def _next_url(parameters: Parameters, request: SearchRequest, response: SearchResponse) -> str:

@@ -128,8 +128,12 @@ class _Reader:
             raise _at(operator_path, error)
         takes_list = OPERATORS[operator].operands in (Operands.MANY, Operands.TWO)
         if isinstance(operand, list) != takes_list and operator in operators_of(field):
-            remedy = _("give a list of values") if takes_list else _("give one value, not a list")
-            raise _wrong(path, f"“{operator}”: {remedy}", field=field.name, operator=operator)
+            remedy = (
+                _("“%(name)s” (%(operator)s) is compared with a list of values")
+                if takes_list
+                else _("“%(name)s” (%(operator)s) is compared with one value, not with a list")
+            ) % {"name": field.name, "operator": operator}
+            raise _wrong(path, remedy, field=field.name, operator=operator)
         operands = operand if isinstance(operand, list) else [operand]
         try:
             return read_condition(field, operator, operands, tz=self.tz)
@@ -152,5 +156,5 @@ def _at(path: str, error: InvalidFilter) -> InvalidFilter:
 
 
 def _wrong(path: str, remedy: str, *, field: str = "", operator: str = "") -> InvalidFilter:
-    where = _("In the filter at “%(path)s”") % {"path": path} if path else _("In the filter")
-    return InvalidFilter(f"{where}: {remedy}.", field=field, operator=operator, path=path)
+    message = _("In the filter at “%(path)s”: %(remedy)s.") if path else _("In the filter: %(remedy)s.")
+    return InvalidFilter(message % {"path": path, "remedy": remedy}, field=field, operator=operator, path=path)

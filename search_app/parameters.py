@@ -71,8 +71,8 @@ class Parameters:
     def on_page(self, page: int) -> Self:
         return replace(self, page=page)
 
-    def asking(self, query: str) -> Self:
-        return replace(self, query=query, like="", page=1)
+    def asking(self, query: str, *, like: str = "") -> Self:
+        return replace(self, query=query, like=like, page=1)
 
     def without_like(self) -> Self:
         return replace(self, like="", page=1)
@@ -92,7 +92,7 @@ class Parameters:
         pairs = [(QUERY, self.query), (LIKE, self.like), *((COLLECTION, slug) for slug in self.collections)]
         pairs += [(MODE, self.mode), *self.filters, (SORT, self.sort), (DIVERSITY, self.diversity)]
         pairs += [(PAGE, str(self.page))] if self.page > 1 else []
-        encoded = urlencode([(key, value) for key, value in pairs if value], safe="*:")
+        encoded = urlencode([(key, value) for key, value in pairs if value], safe="*")
         return f"?{encoded}" if encoded else ""
 
 

@@ -114,7 +114,7 @@ def _settle_groups(settled: list[Token]) -> None:
                     raise filter_errors.lonely_parenthesis(")")
                 settled[at] = _as_word(token)
     for opening, _is_filter in groups:
-        if _is_one_of(settled, opening + 1, {Kind.FILTER}):
+        if _is_one_of(settled, opening + 1, {Kind.FILTER}) and settled[opening].end == settled[opening + 1].start:
             raise filter_errors.lonely_parenthesis("(")
         settled[opening] = _as_word(settled[opening])
 
@@ -210,7 +210,7 @@ class _Tokeniser:
         return self.known.get(name) or (self.known.get(normalise_name(name)) if name[0].isalpha() else None)
 
     def _near(self, name: str) -> str | None:
-        return filter_errors.nearest(name.lower(), self.known)
+        return filter_errors.nearest(name.lower(), self.known) if _looks_like_a_name(name) else None
 
     def _undeclared(self, name: str, operator: str, *, is_spaced: bool) -> Token | None:
         if is_spaced or not self.known or not _looks_like_a_name(name):

@@ -1,7 +1,7 @@
-"""An answer as people see it: titles with links, passages with marked words, values of fields, set filters."""
+"""An answer as people see it: titles with links, passages with marked words, values of fields."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -12,13 +12,10 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from collections_app.metadata import FieldSpec
 from collections_app.models import Chunk, MetadataField, MetadataValue
-from search_app.filters import split_key
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
-from search_app.question import ParsedQuestion
 from search_app.response import Hit
 
 EXCERPT_CHARACTERS = 480
@@ -42,15 +39,6 @@ class FieldValues:
     label: str
     links: Sequence[Link]
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A set filter in words, and the address of the search without it."""
-
-    label: str
-    value: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,45 +105,6 @@ def passage_url(chunk: Chunk) -> str:
     return f"{path}?{urlencode({'revision': chunk.revision, 'start': chunk.start, 'end': chunk.end})}#passage"
 
 
-def set_filters(parameters: Parameters, fields: Sequence[MetadataField]) -> list[Chip]:
-    """Return the set filters in words, each with the address of the search without it. They are known to be valid."""
-    labels = {field.name: str(field) for field in fields}
-    known: Mapping[str, FieldSpec] = {field.name: field.spec for field in fields}
-    chips = []
-    for key, value in parameters.filters:
-        name, operator = split_key(key, known)
-        url = parameters.without_filter(key, value).query_string or reverse("search:search")
-        chips.append(Chip(f"{labels[name]} {_sign(operator)}", _shown(value), url))
-    return chips
-
-
-def typed_filters(parameters: Parameters, question: ParsedQuestion) -> list[Chip]:
-    """Return the filters that were typed into the question, each with the address of the search without it."""
-    return [
-        Chip("", typed.source, parameters.asking(typed.line_without).query_string or reverse("search:search"))
-        for typed in question.filters
-    ]
-
-
-def _sign(operator: str) -> str:
-    signs = {
-        "eq": "=",
-        "ne": "≠",
-        "in": _("is one of"),
-        "nin": _("is none of"),
-        "lt": "<",
-        "lte": "≤",
-        "gt": ">",
-        "gte": "≥",
-        "between": _("between"),
-        "contains": _("contains"),
-        "exists": _("given:"),
-        "any": _("has one of"),
-        "all": _("has all of"),
-    }
-    return signs[operator]
-
-
 def _values(document_ids: Iterable[int], fields: Sequence[MetadataField]) -> dict[int, list[MetadataValue]]:
     found: dict[int, list[MetadataValue]] = defaultdict(list)
     order = ("document", "field__position", "field__name", "position")
@@ -201,7 +150,3 @@ def as_parameter(value: Any) -> str:
             return value.isoformat()
         case _:
             return str(value)
-
-
-def _shown(value: str) -> str:
-    return {"true": _("Yes"), "false": _("No")}.get(value, value)

@@ -22,7 +22,7 @@ from search_app.asking import named_collections, readable_document
 from search_app.context import context_of
 from search_app.document_page import Reference, document_page
 from search_app.explanation import explain
-from search_app.forms import FilterForm, filter_form
+from search_app.forms import FilterForm, filter_form, problem_slots
 from search_app.parameters import EVERY, Parameters, whole_number
 from search_app.search import search
 from search_app.security import make_inert, own_files_only
@@ -58,8 +58,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
         found = answer(chosen, parameters, request.user)
         status = found.status
         context["answer"] = found
+        wrong = {"wrong_field": found.wrong_field, "problem": found.problem}
         if not partial:
-            context["filters"] = _filters(chosen, parameters)
+            context["filters"] = _filters(chosen, parameters, **wrong)
+        elif len(chosen) == 1:
+            context["slots"] = problem_slots(chosen[0], **wrong)
     template = "search_app/_answer.html" if partial else "search_app/search.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
@@ -87,9 +90,11 @@ def explain_page(request: HttpRequest) -> HttpResponse:
     return render(request, "search_app/explain.html", context, status=status)
 
 
-def _filters(chosen: Sequence[Collection], parameters: Parameters) -> FilterForm:
+def _filters(chosen: Sequence[Collection], parameters: Parameters, *, wrong_field: str, problem: str) -> FilterForm:
     """Return the form's filters; of several collections, those that are set are only kept: facets offer more."""
-    return filter_form(chosen[0], parameters) if len(chosen) == 1 else FilterForm([], [], parameters.filters)
+    if len(chosen) == 1:
+        return filter_form(chosen[0], parameters, wrong_field=wrong_field, problem=problem)
+    return FilterForm([], [], parameters.filters, [], "")
 
 
 def _wants_part(request: HttpRequest) -> bool:

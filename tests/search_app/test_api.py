@@ -97,6 +97,22 @@ def test_filters_of_the_body_are_json_and_its_query_is_taken_as_it_stands(client
     assert (set(keys(answer)), answer["query"]) == ({"heat", "ran"}, "space year>=1990")
 
 
+@pytest.mark.parametrize(
+    ("question", "query", "keys"),
+    [
+        ("space year>=2000", "space", ["gravity"]),
+        ('space -"drifts in" genres:space', "space", ["alien"]),
+        ("space (year<1980 OR year>2000)", "space", ["alien", "gravity"]),
+        ("year>=2000", "", ["gravity"]),
+    ],
+)
+def test_filters_and_phrases_may_be_typed_into_the_question(
+    client: Client, films: Collection, question: str, query: str, keys: list[str]
+) -> None:
+    answer = get(client, q=question, collection="films")
+    assert (answer["query"], sorted(hit["key"] for hit in answer["hits"])) == (query, keys)
+
+
 def test_limit_and_offset_cut_the_ranking_into_pages(client: Client, films: Collection) -> None:
     whole = keys(get(client, q="space", collection="films"))
     pages = [post(client, query="space", collections=["films"], limit=2, offset=offset) for offset in (0, 2, 4)]
