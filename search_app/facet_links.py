@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from search_app.facets import Bucket, Facet, Facets
+from search_app.facets import Among, Bucket, Facet, Facets
 from search_app.parameters import Parameters, key_of
 from search_app.results import as_parameter, in_words
 
@@ -40,7 +40,7 @@ class FacetLinks:
     """The groups, and among how many documents they were counted."""
 
     documents: int
-    among_best: bool
+    among: Among
     prominent: Sequence[Group]
     others: Sequence[Group]
 
@@ -50,7 +50,7 @@ def facet_links(facets: Facets, parameters: Parameters) -> FacetLinks | None:
     groups = [group for facet in facets.fields if (group := _group(facet, parameters)).choices]
     if not groups:
         return None
-    return FacetLinks(facets.documents, facets.among_best, groups[:PROMINENT], groups[PROMINENT:])
+    return FacetLinks(facets.documents, facets.among, groups[:PROMINENT], groups[PROMINENT:])
 
 
 def _group(facet: Facet, parameters: Parameters) -> Group:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Max, Min, QuerySet
+from django.db.models import Exists, F, Max, Min, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -83,7 +83,8 @@ def listed_ids(sort: Sort | None, documents: QuerySet[Document], *, start: int, 
         column = _COLUMNS[sort.key]
         order = column.desc() if sort.descending else column.asc()
         return list(documents.order_by(order, "pk").values_list("pk", flat=True)[start:end])
-    values = _by_value(sort, MetadataValue.objects.filter(document__in=documents.values("pk")))
+    # Asked for one by one in the order of their values, of which an index knows: the first page is found at once.
+    values = _by_value(sort, MetadataValue.objects.filter(Exists(documents.filter(pk=OuterRef("document")))))
     having = [document for document, _value in values[start:end]]
     if len(having) == end - start:
         return having

@@ -124,9 +124,9 @@ class FacetOut(Schema):
 
 
 class FacetsOut(Schema):
-    """Counts, and among how many documents: the best that were found, or all that are listed."""
+    """Counts, and among how many documents: the best that were found, all that are listed, or the newest of them."""
 
-    among: Literal["best", "all"]
+    among: Literal["best", "all", "newest"]
     documents: int
     fields: list[FacetOut]
 

@@ -157,7 +157,7 @@ def _add_closest(query: str, contents: list[dict[str, Any]], hits: list[Hit]) ->
 
 def _facets(facets: Facets) -> dict[str, Any]:
     return {
-        "among": "best" if facets.among_best else "all",
+        "among": facets.among,
         "documents": facets.documents,
         "fields": [
             {

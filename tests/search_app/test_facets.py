@@ -6,7 +6,8 @@ import pytest
 
 from collections_app import services
 from collections_app.models import Collection, User
-from search_app.facets import Facets
+from search_app import facets as facets_module
+from search_app.facets import Among, Facets
 from search_app.search import SearchResponse
 from tests.conftest import Drain, save
 from tests.search_app.conftest import ask, declare, where
@@ -27,7 +28,7 @@ def counts(response: SearchResponse) -> dict[str, dict[Any, int]]:
 def test_a_question_counts_the_best_documents_that_it_found(library: Collection) -> None:
     response = ask(library, "topic 4", facets=True)
     assert response.facets is not None
-    assert (response.facets.among_best, response.facets.documents) == (True, 60)
+    assert (response.facets.among, response.facets.documents) == (Among.BEST, 60)
     assert counts(response) == {"colour": {"blue": 40, "red": 20}}
 
 
@@ -43,6 +44,16 @@ def test_a_list_counts_a_filtered_field_as_if_it_were_not_filtered(films: Collec
     assert response.total_estimate == 1
     assert counts(response)["genres"] == {"crime": 1, "space": 1}
     assert counts(response)["year"] == {(1970, 1980): 1, (2010, 2020): 1}
+
+
+def test_of_a_long_list_the_newest_are_counted_and_it_says_so(
+    library: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facets_module, "MOST_COUNTED", 9)
+    response = ask(library, "", facets=True)
+    assert response.facets is not None
+    assert (response.facets.among, response.facets.documents) == (Among.NEWEST, 9)
+    assert counts(response) == {"colour": {"blue": 6, "red": 3}}
 
 
 def test_values_of_lists_count_each_document_once(films: Collection) -> None:
