@@ -41,7 +41,7 @@ from search_app.planner import (
 from search_app.ranking import Candidate, Ranking
 from search_app.resident import View
 from search_app.scope import Scope
-from search_app.stopwatch import Stopwatch
+from search_app.stopwatch import Round, Stopwatch
 from search_app.vector_memory import Compared, Mask
 
 logger = logging.getLogger(__name__)
@@ -188,6 +188,7 @@ class SemanticLeg:
         with self.watch.step("compare"):
             compared = view.memory.compare(self.vector, kept)
         ranking, asked, fetch = Ranking(), 0, plan.fetch
+        every: dict[int, float] = {}
         while asked < compared.count:
             rows, similarities = compared.take(fetch)
             asked += len(rows)
@@ -195,6 +196,8 @@ class SemanticLeg:
             named = dict(zip(view.memory.chunk_ids[rows].tolist(), similarities.tolist(), strict=True))
             with self.watch.step("check"):
                 is_any = self._offer_named(ranking, named, compared.largest_error)
+            every |= named
+            self.watch.note(Round(self.measure, asked=fetch, named=dict(every), kept=len(ranking)))
             if self._is_enough(ranking, plan.wanted, compared, asked) or not (is_any or self.scope.is_readable()):
                 break
             fetch = min(fetch * WIDENING, MOST_FETCHED)
@@ -288,7 +291,10 @@ class SemanticLeg:
         with self.watch.step("store"):
             matches = self._ask_store(name, fetch)
         with self.watch.step("check"):
-            return self._check(matches), len(matches)
+            ranking = self._check(matches)
+        named = {match.id: match.similarity for match in matches}
+        self.watch.note(Round(self.measure, asked=fetch, named=named, kept=len(ranking)))
+        return ranking, len(matches)
 
     def _ask_store(self, name: str, limit: int) -> list[Match]:
         index = self.scope.index

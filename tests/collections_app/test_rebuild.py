@@ -78,7 +78,7 @@ def stored() -> int:
 
 
 def found(collection: Collection, query: str) -> list[str]:
-    return [hit.chunk.text for hit in search(SearchRequest(query=query, collection=collection)).hits]
+    return [hit.chunk.text for hit in search(SearchRequest(query=query, collections=(collection,))).hits]
 
 
 def test_building_beside_with_the_same_settings_embeds_nothing(
