@@ -20,8 +20,8 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u
 _UNSPACED += "\uf900-\ufaff\U00020000-\U0003ffff\u1100-\u11ff\uac00-\ud7ff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0300-\u036f])+[+#]*|[\u2190-\u2bff\U0001f000-\U0001faff]")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
-# A sentence ends at a stop before a gap, at a full-width stop, or with its line.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）]*|\n+")
+# A sentence ends at a stop before a gap, at a full-width stop, or with its paragraph: lines may be wrapped.
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）]*|\n[ \t]*\n\s*")
 _MOST_TERMS = 40
 _KEPT_TOKENS = 50_000
 # Words that say nothing about a passage. Only for the eye: they count in the question's vector.
