@@ -49,6 +49,8 @@ test-all: lint need-chromium  ## Lint, then run every test, the long matrices to
 	@$(PY) -m pytest -q -n 2 --dist loadfile
 	@echo "All tests on PostgreSQL (a real server in a temporary folder)"
 	@$(PY) -m tests.postgres $(PY) -m pytest -q -n 2 --dist loadfile $(DATABASE_TESTS)
+	@echo "Chaos, every experiment on both databases; \`make chaos\` has more rounds of each"
+	@$(PY) -m tests.chaos --rounds 1
 
 lint: $(VENV)/.dev check-migrations  ## Check style, types, import contracts and migrations
 	$(PY) -m ruff check .

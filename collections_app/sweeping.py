@@ -1,7 +1,7 @@
 """What the sweeper does: find work that nobody rang for, take back what vanished workers held, and tidy up."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -126,11 +126,12 @@ def let_go() -> None:
                 projection.drop(physical)
 
 
-def tidy() -> None:
-    """Remove rows that nothing refers to any more, oldest dependants first."""
+def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
+    """Remove rows that nothing refers to any more, oldest dependants first; `breathe` is called between two pieces."""
     for index in VectorIndex.objects.exclude(state=IndexState.DROPPED):
         with alone(f"tidying {index}"):
             _tidy_index(index)
+        breathe()
     for step in (
         _remove_dropped_indexes,
         _remove_superseded_texts,
@@ -180,7 +181,7 @@ def add_missing_entries(index: VectorIndex) -> int:
             if any(row.state == IndexState.DROPPED for row in lock_indexes([index.pk])):
                 break
             alive = [document for document in lock_documents(ids).values() if document.deleted_at is None]
-            ledger.add_entries([index.pk], alive, priority=1)
+            ledger.add_entries([index.pk], alive, priority=ledger.BULK)
         added, through = added + len(alive), ids[-1]
     return added
 

@@ -6,8 +6,8 @@ reached is logged and no error for whoever wrote.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _RINGING_SECONDS = 5
 # How long nobody is told anything after the broker could not be reached.
 _DEAF_SECONDS = 5.0
-# How long documents wait while a worker audits.
+# How long documents wait while a worker audits or tidies.
 _PATIENCE_SECONDS = 2.0
 # How long audits are begun one after the other, until the scheduler asks for the next ones.
 _AUDIT_SECONDS = 45.0
@@ -145,7 +145,7 @@ def audit_index(index_id: int, deep: bool, repair: bool) -> None:
 
     with workers.busy(_("index %s: audit") % index_id), suppress(VectorsiteError):
         # What kept it from being finished is kept with the audit.
-        audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=repair, breathe=_between_pages())
+        audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=repair, breathe=_patience())
 
 
 @shared_task
@@ -159,11 +159,11 @@ def audit_due() -> None:
         done.add(due)
         index_id, deep = due
         with workers.busy(_("index %s: audit") % index_id), suppress(VectorsiteError):
-            audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=True, unasked=True, breathe=_between_pages())
+            audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=True, unasked=True, breathe=_patience())
 
 
-def _between_pages() -> Callable[[], None]:
-    """Return what a long audit does between two pages: a batch of what waits, since it keeps a worker from it."""
+def _patience() -> Callable[[], None]:
+    """Return what long work does between two pieces: a batch of what waits, since it keeps a worker from it."""
     from collections_app import ledger, sync
 
     last = time.monotonic()
@@ -220,15 +220,57 @@ def _ring_for_switches() -> None:
 
 @shared_task
 def tidy() -> None:
-    """Remove rows and bytes that nothing needs any more."""
+    """Remove rows and bytes that nothing needs any more, in one worker at a time.
+
+    Where a round takes longer than the time to the next one, rounds would keep all workers from what people wait for.
+    """
     from collections_app import probing, services, sources, sweeping
 
-    for step in (
-        probing.compare_canaries,
-        services.finish_deletions,
-        services.drop_outlived,
-        sweeping.tidy,
-        sources.sweep_unused_bytes,
-    ):
-        with sweeping.alone(step.__name__):
-            step()
+    with _turn("tidy") as keep_turn:
+        if keep_turn is None:
+            return
+        work_what_waits = _patience()
+
+        def breathe() -> None:
+            keep_turn()
+            work_what_waits()
+
+        def tidy_rows() -> None:
+            sweeping.tidy(breathe=breathe)
+
+        for step in (
+            probing.compare_canaries,
+            services.finish_deletions,
+            services.drop_outlived,
+            tidy_rows,
+            sources.sweep_unused_bytes,
+        ):
+            with sweeping.alone(step.__name__):
+                step()
+
+
+@contextmanager
+def _turn(name: str) -> Iterator[Callable[[], None] | None]:
+    """Take the turn of periodic work and give how to keep it; None while another worker has it.
+
+    A courtesy and no safeguard: it ends by itself should the worker die, a broker that cannot be reached gives it to
+    everybody, and two who have it at once do no harm.
+    """
+    lock = _redis().lock(f"vectorsite:turn:{name}", timeout=settings.LEASE_SECONDS, blocking=False)
+    try:
+        is_ours = lock.acquire()
+    except RedisError as error:
+        logger.warning("The broker cannot be reached (%s).", error)
+        is_ours = True
+
+    def keep() -> None:
+        # It may have ended while a long step was at work, and belong to another by now.
+        with suppress(RedisError):
+            lock.reacquire()
+
+    try:
+        yield keep if is_ours else None
+    finally:
+        if lock.local.token is not None:
+            with suppress(RedisError):
+                lock.release()

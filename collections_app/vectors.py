@@ -92,7 +92,8 @@ def embed_passages(
             ],
             ignore_conflicts=True,
         )
-        stored |= _lookup(profile, [digest for digest, _ in part])
+        # As they are in SQL: another worker may have inserted one of them a moment before.
+        stored |= _read(profile, [digest for digest, _ in part])
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
@@ -101,25 +102,29 @@ def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]
     missing = {digest_of(text): text for text in texts}
     digests = list(missing)
     for start in range(0, len(digests), _LOOKUP):
-        known = Embedding.objects.filter(
-            profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests[start : start + _LOOKUP]
-        )
+        known = _of(profile, digests[start : start + _LOOKUP])
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
 
 
 def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    """Return the vectors that are there, having said that they are in use, so that the sweep leaves them alone."""
     found: dict[bytes, StoredVector] = {}
     for start in range(0, len(digests), _LOOKUP):
-        rows = Embedding.objects.filter(
-            profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests[start : start + _LOOKUP]
-        )
-        # Says "in use" before the row is referred to, so that the sweep of unused vectors leaves it alone.
-        rows.filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
-        for pk, digest, vector in rows.values_list("pk", "digest", "vector"):
-            found[bytes(digest)] = StoredVector(pk, as_vector(vector))
+        part = digests[start : start + _LOOKUP]
+        _of(profile, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
+        found |= _read(profile, part)
     return found
+
+
+def _read(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    rows = _of(profile, digests).values_list("pk", "digest", "vector")
+    return {bytes(digest): StoredVector(pk, as_vector(vector)) for pk, digest, vector in rows}
+
+
+def _of(profile: EmbeddingProfile, digests: Sequence[bytes]) -> QuerySet[Embedding]:
+    return Embedding.objects.filter(profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests)
 
 
 def live_vectors(

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # Typing, paging and filtering ask the same question again and again. 512 vectors of 1,536 dimensions are 3 MB.
 _CAPACITY = 512
+# How long somebody who asks waits for a server that says nothing; then words answer, and a worker finds out what it is.
+EMBEDDER_SECONDS = 5.0
 
 
 class _Recent:
@@ -77,7 +79,7 @@ def query_vector(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
 
 def _embed(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
     try:
-        return _checked(embedder_for(profile).embed_query(text), profile)
+        return _checked(embedder_for(profile).within(EMBEDDER_SECONDS).embed_query(text), profile)
     except Exception as error:
         # Whatever a backend, its library or a foreign server comes up with, a search answers.
         logger.warning("A question could not be embedded with %s.", profile, exc_info=True)

@@ -27,11 +27,11 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from collections_app import changes
 from collections_app.changes import Position
-from collections_app.models import Chunk, ChunkState, MetadataValue, VectorIndex
+from collections_app.models import Chunk, ChunkState, Document, MetadataValue, VectorIndex
 from collections_app.vectors import LiveVectors, live_vectors, vectors_of
 from search_app import planner
 from search_app.filter_sql import FilterSQL, Form
-from search_app.filters import And, Condition, Expression, Not, Or
+from search_app.filters import And, Condition, Expression, Not, Or, Phrase
 from search_app.vector_memory import Ids, Mask, VectorMemory, bytes_per_passage
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Residence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """What an index held at a position, and the changes of metadata up to then: number of the change, documents."""
+    """What an index held at a position, and the changes of documents up to then: number of the change, documents."""
 
     memory: VectorMemory
     position: Position
@@ -141,7 +141,7 @@ class View:
         changed since and for new ones.
         """
         match expression:
-            case Condition():
+            case Condition() | Phrase():
                 return self._kept_by(expression)
             case And(parts):
                 return reduce(and_, (self.kept(part) for part in parts), np.ones(self.memory.size, dtype=np.bool_))
@@ -150,10 +150,11 @@ class View:
             case Not(part):
                 return ~self.kept(part)
 
-    def _key(self, condition: Condition) -> object:
-        return condition, self._sql.field_ids.get(condition.field.name)
+    def _key(self, condition: Condition | Phrase) -> object:
+        field_id = self._sql.field_ids.get(condition.field.name) if isinstance(condition, Condition) else None
+        return condition, field_id
 
-    def _kept_by(self, condition: Condition) -> Mask:
+    def _kept_by(self, condition: Condition | Phrase) -> Mask:
         key = self._key(condition)
         with self._resident.mask_lock:
             known = self._resident.masks.get(key)
@@ -164,7 +165,7 @@ class View:
             self._remember(key, kept)
         return kept.rows[: self.memory.size]
 
-    def _updated(self, known: _Kept, condition: Condition) -> _Kept | None:
+    def _updated(self, known: _Kept, condition: Condition | Phrase) -> _Kept | None:
         """Return what is known as of this view, None if it is too old to be told. It may be younger than the view."""
         state, size = self._state, self.memory.size
         if known.metadata_changes >= state.metadata_changes and len(known.rows) >= size:
@@ -195,9 +196,19 @@ class View:
             while len(masks) > most:
                 masks.popitem(last=False)
 
-    def _evaluate(self, condition: Condition, document_ids: Ids | None) -> Mask:
+    def _evaluate(self, condition: Condition | Phrase, document_ids: Ids | None) -> Mask:
         """Ask SQL which rows' documents a condition keeps; with `document_ids`, other rows may come out either way."""
+        if isinstance(condition, Phrase):
+            return self._saying(condition, document_ids)
         return self._combine(self._sql.condition(condition, document="document", form=Form.SET), document_ids)
+
+    def _saying(self, phrase: Phrase, document_ids: Ids | None) -> Mask:
+        collection = VectorIndex.objects.filter(pk=self._resident.index_id).values("collection")
+        documents = Document.objects.alive().filter(collection__in=collection)
+        if document_ids is not None:
+            documents = documents.filter(pk__in=document_ids.tolist())
+        documents = documents.filter(self._sql.condition(phrase, document="pk", form=Form.SET))
+        return self.memory.rows_of(_ids_of(documents, "pk"))
 
     def _combine(self, condition: Q, document_ids: Ids | None) -> Mask:
         """Evaluate a condition made of sets of documents, asking for each set by itself."""
@@ -215,16 +226,16 @@ class View:
             case (_, QuerySet() as values):
                 if document_ids is not None:
                     values = values.filter(document__in=document_ids.tolist())
-                return self.memory.rows_of(_ids_of(values))
+                return self.memory.rows_of(_ids_of(values, "document"))
             case (_, []):
                 return np.zeros(self.memory.size, dtype=np.bool_)
             case _:
                 raise TypeError(f"A filter is made of sets of documents, and not of {child!r}.")
 
 
-def _conditions(expression: Expression) -> Iterator[Condition]:
+def _conditions(expression: Expression) -> Iterator[Condition | Phrase]:
     match expression:
-        case Condition():
+        case Condition() | Phrase():
             yield expression
         case And(parts) | Or(parts):
             for part in parts:
@@ -233,8 +244,8 @@ def _conditions(expression: Expression) -> Iterator[Condition]:
             yield from _conditions(part)
 
 
-def _ids_of(values: QuerySet[MetadataValue]) -> Ids:
-    found = values.order_by().aggregate(ids=DocumentIds("document"))["ids"]
+def _ids_of(rows: QuerySet[MetadataValue] | QuerySet[Document], column: str) -> Ids:
+    found = rows.order_by().aggregate(ids=DocumentIds(column))["ids"]
     if not found:
         return np.empty(0, dtype=np.int64)
     if isinstance(found, str):

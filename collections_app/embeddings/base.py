@@ -134,6 +134,10 @@ class Embedder(ABC):
             return np.empty((0, self.dimensions), dtype=np.float32)
         return np.concatenate([self._unit_vectors(batch) for batch in self._batches(inputs)])
 
+    def within(self, seconds: float) -> Self:
+        """Return this embedder for somebody who waits: no silence of its server is borne longer, where there is one."""
+        return self
+
     def embed_query(self, text: str) -> Vectors:
         """Return the float32 [d] unit vector of a search text. Raises what `embed_passages` raises."""
         vector: Vectors = self._unit_vectors(self._inputs([text], prefix=self.query_prefix))[0]

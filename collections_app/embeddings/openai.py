@@ -3,12 +3,13 @@
 Nothing is tried twice here: the caller waits and tries again, by what the error says.
 """
 
+import copy
 import os
 import threading
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from collections_app.embeddings.base import BatchLimits, Embedder, Vectors
@@ -106,6 +107,13 @@ class OpenAIEmbedder(Embedder):
         tokenizer.no_truncation()
         return tokenizer
 
+    def within(self, seconds: float) -> Self:
+        # Connected first: all copies ask over the connections of the one that is kept.
+        self._connected()
+        hasty = copy.copy(self)
+        hasty._timeout = min(self._timeout, seconds)
+        return hasty
+
     def close(self) -> None:
         # Not closed at once: another thread may be waiting for an answer. The client closes itself when it is unused.
         with self._lock:
@@ -119,7 +127,11 @@ class OpenAIEmbedder(Embedder):
 
         client = self._connected()
         try:
-            answer = client.embeddings.with_raw_response.create(input=inputs, **self._request_options)
+            answer = client.embeddings.with_raw_response.create(
+                input=inputs,
+                timeout=openai.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS)),
+                **self._request_options,
+            )
         except openai.APIStatusError as error:
             # Without its cause, whose text may repeat the key.
             raise self._refusal(error, secret=client.api_key) from None
@@ -153,7 +165,6 @@ class OpenAIEmbedder(Embedder):
                 self._client = openai.OpenAI(
                     api_key=self._api_key(),
                     base_url=self._base_url,
-                    timeout=openai.Timeout(self._timeout, connect=min(self._timeout, _CONNECT_SECONDS)),
                     max_retries=0,
                 )
             return self._client

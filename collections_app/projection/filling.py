@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from collections_app.ledger import in_future
+from collections_app.ledger import in_future, lease_term
 from collections_app.models import Chunk, ChunkState, PhysicalCollection, PhysicalState, VectorIndex
 from collections_app.projection.inspection import trusted_collection
 from collections_app.projection.physical import store_of
@@ -16,7 +16,6 @@ from collections_app.vectors import as_vector, is_usable
 from collections_app.vectorstores import Record
 
 FILL_BATCH = 1000
-FILLER_TERM = timedelta(seconds=60)
 # A worker's clock says when a collection was planned, the database's when an id was removed.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
@@ -30,7 +29,7 @@ def fill(index: VectorIndex) -> int:
     physical = trusted_collection(index)
     mine = PhysicalCollection.objects.filter(pk=physical.pk, state=PhysicalState.FILLING)
     free = Q(filler_expires_at=None) | Q(filler_expires_at__lt=Now())
-    if not mine.filter(free).update(filler_expires_at=in_future(FILLER_TERM)):
+    if not mine.filter(free).update(filler_expires_at=in_future(lease_term())):
         return 0
     store, copied = store_of(index), 0
     batches = _batches(index, after=physical.copied_through)
@@ -43,7 +42,7 @@ def fill(index: VectorIndex) -> int:
             batch = next(batches, None)
             written.result()
             copied += len(records)
-            if not mine.update(copied_through=through, filler_expires_at=in_future(FILLER_TERM)):
+            if not mine.update(copied_through=through, filler_expires_at=in_future(lease_term())):
                 return copied
     # What was retired and removed while a batch was on its way may have been written after it was removed.
     since = physical.created_at - CLOCKS_DIFFER

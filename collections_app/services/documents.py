@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from collections_app import changes, ledger, tasks
 from collections_app.drafts import DocumentInput, Draft, clean, prepare
 from collections_app.exceptions import InvalidDocument, VectorsiteError
+from collections_app.ledger import BULK, INTERACTIVE
 from collections_app.locks import lock_documents, lock_entries, lock_indexes, lock_live_indexes
 from collections_app.models import (
     Chunk,
@@ -35,7 +36,6 @@ from collections_app.models import (
 from collections_app.trail import record_many
 from collections_app.visibility import retire, retire_superseded
 
-INTERACTIVE, BULK = 0, 1
 BATCH = 200
 BATCH_CHARACTERS = 2_000_000
 

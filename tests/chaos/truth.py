@@ -1,7 +1,7 @@
 """The database and the vector store as they are, read directly: with SQL and plain HTTP, without the site's code."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -38,7 +38,7 @@ class Database:
 
 
 class Store:
-    """Reads a Chroma server over its HTTP interface."""
+    """Reads a Chroma server over its HTTP interface, and makes drift in it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -61,3 +61,19 @@ class Store:
                 if len(page["ids"]) < _PAGE:
                     return
                 offset += _PAGE
+
+    def delete(self, collection_id: str, ids: Sequence[int]) -> None:
+        """Take records away behind the site's back."""
+        self._change(collection_id, "delete", {"ids": list(map(str, ids))})
+
+    def add(self, collection_id: str, vectors: Mapping[int, Sequence[float]]) -> None:
+        """Put records in behind the site's back."""
+        self._change(
+            collection_id,
+            "add",
+            {"ids": list(map(str, vectors)), "embeddings": list(map(list, vectors.values()))},
+        )
+
+    def _change(self, collection_id: str, what: str, asked: dict[str, Any]) -> None:
+        with httpx.Client(base_url=self._url, timeout=60) as client:
+            client.post(f"{_COLLECTIONS}/{collection_id}/{what}", json=asked).raise_for_status()

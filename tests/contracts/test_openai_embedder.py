@@ -243,6 +243,18 @@ def test_a_server_that_says_nothing_is_unavailable_after_the_timeout(
     assert len(server.requests) == 1
 
 
+def test_who_waits_gives_up_sooner_than_who_works_over_the_same_connections(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    embedder = make(timeout=5)
+    hasty = embedder.within(0.3)
+    np.testing.assert_allclose(hasty.embed_query("x"), unit("x"), atol=1e-6)
+    assert hasty.within(60)._connected() is embedder._connected()
+    server.hangs = True
+    with pytest.raises(EmbedderUnavailable, match=r"silent for 0\.3 s"):
+        hasty.within(60).embed_query("x")
+
+
 def test_a_server_that_is_not_there_is_unavailable(make: Callable[..., OpenAIEmbedder]) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))

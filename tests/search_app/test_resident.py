@@ -16,7 +16,7 @@ from collections_app.models import (
     IndexChange,
 )
 from search_app import planner, resident
-from search_app.filters import Expression, Not
+from search_app.filters import Expression, Not, Phrase, all_of
 from search_app.planner import Strategy
 from search_app.resident import View
 from search_app.scope import Scope
@@ -58,9 +58,17 @@ FILTERS: list[Callable[[Collection], Expression]] = [
     lambda films: where(films, year__exists="true"),
     lambda films: where(films, year__exists="false"),
     lambda films: where(films, colour="true"),
+    lambda films: where(films, genres__all="space,horror"),
+    lambda films: where(films, genres__any="space,crime"),
+    lambda films: Not(where(films, genres__all="space,horror")),
     lambda films: Not(where(films, genres="space")),
     lambda films: Not(Not(where(films, year__between="1980,2000"))),
     lambda films: where(films, year__gte="3000"),
+    lambda films: where(films, genres__all="space,crime"),
+    lambda films: where(films, genres__any="space,crime"),
+    lambda films: Phrase(("a",)),
+    lambda films: Not(Phrase(("a",))),
+    lambda films: all_of(where(films, genres="space"), Phrase(("a",))),
 ]
 
 
@@ -133,6 +141,22 @@ def test_a_filter_that_was_asked_before_follows_every_change_of_metadata(
     inverse = set(keys(nearest(library, "book", filter=Not(red), limit=60)))
     assert found & inverse == set()
     assert len(found | inverse) == 61
+
+
+def test_a_phrase_that_was_asked_before_follows_every_change_of_text(
+    library: Collection, remember: Remember, drain: Drain
+) -> None:
+    remember(library)
+    phrase = Phrase(("blue", "heron"))
+    for text, is_kept in (
+        ("A blue\n heron waits.", True),
+        ("A grey heron waits.", False),
+        ("The Blue Heron waits. It is patient.", True),
+    ):
+        save(library, "bird", text)
+        drain(library)
+        assert keys(nearest(library, "a bird waits", filter=phrase)) == (["bird"] if is_kept else [])
+        assert ("bird" in keys(nearest(library, "a bird waits", filter=Not(phrase)))) is not is_kept
 
 
 def test_a_field_that_is_declared_otherwise_or_forgotten_filters_as_it_does_now(
