@@ -206,11 +206,11 @@ class SemanticLeg:
             return None, plan
         with self.watch.step("count"):
             rows = view.kept(self.scope.filter)
-            kept = Kept(
-                documents=view.memory.count_documents(rows),
-                of_documents=view.documents,
-                chunks=int(np.count_nonzero(view.memory.alive & rows)),
-            )
+            chunks = int(np.count_nonzero(view.memory.alive & rows))
+            # Where each document has one passage, the passages have been counted.
+            are_single = view.documents == view.memory.passages
+            documents = chunks if are_single else view.memory.count_documents(rows)
+            kept = Kept(documents=documents, of_documents=view.documents, chunks=chunks)
         return rows, dataclasses.replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
 
     def _offer_named(self, ranking: Ranking, named: Mapping[int, float], largest_error: float) -> bool:
