@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from collections_app.fusion import SEMANTIC_WEIGHT
 from collections_app.models import Chunk, Collection
 from search_app.explanation import as_json, explain
 from search_app.search import Mode, SearchRequest, search
@@ -32,7 +33,8 @@ def test_it_tells_question_filter_plan_and_the_ranks_and_scores_of_both_legs(fil
     }
     (part,) = found["collections"]
     assert part["filter"] == {"documents": 2, "of": 5, "share": 0.4}
-    assert (part["strategy"], part["semantic_weight"]) == ("exact", 0.7)
+    weight = {"value": SEMANTIC_WEIGHT, "source": "default", "language": None, "readable": 1.0}
+    assert (part["strategy"], part["semantic_weight"]) == ("exact", weight)
     assert part["found"] == {"semantic": 2, "lexical": 2}
     first, second = found["hits"]
     assert (first["title"], first["rank"], first["semantic"]["rank"], first["lexical"]["rank"]) == ("Gravity", 1, 1, 1)
@@ -74,7 +76,7 @@ def test_the_page_shows_it_and_the_results_lead_there(client: Client, films: Col
     page = Page(client.get("/", asked))
     (link,) = page.links("/explain/")
     explained_page = Page(client.get(link))
-    for said in ("astronaut", "Gravity", "The filter keeps", "4 / 5 (80%)", "Weight of meaning 0.70", "BM25"):
+    for said in ("astronaut", "Gravity", "The filter keeps", "4 / 5 (80%)", "Weight of meaning 0.80 (assumed", "BM25"):
         assert said in explained_page.text, said
 
 

@@ -53,7 +53,7 @@ def test_explain_prints_plan_ranks_and_scores_of_both_legs_and_milliseconds(film
     said = run("an astronaut in space", "--collection=films", "--filter=year__gte=1990", "--explain")
     assert "exact: The filter keeps 2 passages; comparing each is quick and exact." in said
     assert "filter keeps 2 of 5 documents (40.00%)" in said
-    assert "weight of meaning 0.70, of words 0.30" in said
+    assert "weight of meaning 0.80 (default), of words 0.20" in said
     gravity = next(line for line in said.splitlines() if line.startswith("  1  "))
     assert gravity.split()[2:4] == ["meaning", "#1"]
     assert gravity.endswith("Gravity")
