@@ -17,7 +17,7 @@ LEARNED = {"questions": 120, "semantic": 0.512, "lexical": 0.734, "hybrid": 0.75
 
 @pytest.fixture
 def learned(collection: Collection) -> VectorIndex:
-    VectorIndex.objects.filter(pk=collection.serving_index_id).update(
+    VectorIndex.objects.filter(pk=serving_index(collection).pk).update(
         semantic_weight=0.65,
         calibration={"documents": 90, **LEARNED, "languages": {"zh": LEARNED | {"weight": 0.35}}},
         calibrated_at=timezone.now(),

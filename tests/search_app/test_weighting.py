@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 def learned(collection: Collection, weight: float | None, **languages: float) -> VectorIndex:
     evidence = {"languages": {language: {"weight": value} for language, value in languages.items()}}
-    VectorIndex.objects.filter(pk=collection.serving_index_id).update(semantic_weight=weight, calibration=evidence)
-    return VectorIndex.objects.select_related("profile", "collection").get(pk=collection.serving_index_id)
+    VectorIndex.objects.filter(collection=collection).update(semantic_weight=weight, calibration=evidence)
+    return VectorIndex.objects.select_related("profile", "collection").get(collection=collection)
 
 
 def test_nothing_learned_means_the_default(films: Collection) -> None:
