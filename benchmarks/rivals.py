@@ -70,7 +70,7 @@ class LanceDB:
 
     def find(self, question: Vector, filter_: Filter, k: int) -> list[int]:
         asked: Any = self._table.search(question)
-        asked = asked.metric("cosine").limit(k).select(["id"])
+        asked = asked.metric("cosine").limit(k).select(["id", "_distance"])
         if filter_.tests:
             asked = asked.where(" AND ".join(map(_sql, filter_.tests)), prefilter=True)
         rows: list[int] = asked.to_arrow()["id"].to_pylist()
