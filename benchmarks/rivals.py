@@ -90,6 +90,11 @@ class PgVector:
         self._connection.execute("SET hnsw.iterative_scan = strict_order")
         self._connection.execute("SET hnsw.ef_search = 40")
 
+    @property
+    def pid(self) -> int:
+        """The server process that answers."""
+        return self._connection.info.backend_pid
+
     def _fill(self, data: DataSet) -> None:
         run = self._connection.execute
         run("CREATE EXTENSION IF NOT EXISTS vector")
