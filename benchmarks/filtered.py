@@ -172,13 +172,14 @@ def measure(
             }
             for name in contenders
         ]
-        told = ", ".join(
-            f"{row['contender']} {row['p50_ms']}/{row['p95_ms']}/{row['cpu_ms']}"
-            + (f" ({row['recall']})" if row["recall"] < 1 else "")
-            for row in rows[-len(contenders) :]
-        )
+        told = ", ".join(map(_in_short, rows[-len(contenders) :]))
         print(f"{filter_.name}: {told}", flush=True)
     return rows
+
+
+def _in_short(row: dict[str, Any]) -> str:
+    recall = f" ({row['recall']})" if row["recall"] < 1 else ""
+    return f"{row['contender']} {row['p50_ms']}/{row['p95_ms']}/{row['cpu_ms']}{recall}"
 
 
 def _processor_ms(servers: Sequence[int]) -> float:
