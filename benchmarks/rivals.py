@@ -70,7 +70,7 @@ class LanceDB:
 
     def find(self, question: Vector, filter_: Filter, k: int) -> list[int]:
         asked: Any = self._table.search(question)
-        asked = asked.metric("cosine").limit(k).select(["id"])
+        asked = asked.metric("cosine").limit(k).select(["id", "_distance"])
         if filter_.tests:
             asked = asked.where(" AND ".join(map(_sql, filter_.tests)), prefilter=True)
         rows: list[int] = asked.to_arrow()["id"].to_pylist()
@@ -89,6 +89,11 @@ class PgVector:
             self._fill(data)
         self._connection.execute("SET hnsw.iterative_scan = strict_order")
         self._connection.execute("SET hnsw.ef_search = 40")
+
+    @property
+    def pid(self) -> int:
+        """The server process that answers."""
+        return self._connection.info.backend_pid
 
     def _fill(self, data: DataSet) -> None:
         run = self._connection.execute
