@@ -296,6 +296,7 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
         "BACKEND": "collections_app.embeddings.openai.OpenAIEmbedder",
         "OPTIONS": {"base_url": env.openai_base_url, "api_key_env": "OPENAI_API_KEY"},
     },
+    "chroma-default": {"BACKEND": "collections_app.embeddings.chroma_default.ChromaDefaultEmbedder", "OPTIONS": {}},
     "meaningless": {"BACKEND": "collections_app.embeddings.hashing.MeaninglessHashEmbedder", "OPTIONS": {}},
 }
 if env.embedding_backend not in EMBEDDERS:
