@@ -55,7 +55,7 @@ def _make(backend: str, path: str, options: Mapping[str, Any]) -> Embedder:
         ) from error
     if not (isinstance(backend_class, type) and issubclass(backend_class, Embedder)):
         raise EmbedderMisconfigured(f"EMBEDDERS[{backend!r}] names {path}, which is no Embedder. Correct its BACKEND.")
-    signature = inspect.signature(backend_class)
+    signature = _signature(backend_class)
     try:
         signature.bind(**options)
     except TypeError as error:
@@ -64,6 +64,20 @@ def _make(backend: str, path: str, options: Mapping[str, Any]) -> Embedder:
             f"It knows: {', '.join(sorted(signature.parameters))}."
         ) from None
     return backend_class(**options)
+
+
+def _signature(backend_class: type[Embedder]) -> inspect.Signature:
+    """Return the options that a class takes: its own, and where it passes others on, those of the class above."""
+    known: dict[str, inspect.Parameter] = {}
+    for one in backend_class.__mro__:
+        if "__init__" not in vars(one):
+            continue
+        _, *parameters = inspect.signature(vars(one)["__init__"]).parameters.values()
+        own = [each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        known = {**{each.name: each for each in own}, **known}
+        if len(own) == len(parameters):
+            break
+    return inspect.Signature(list(known.values()))
 
 
 def _start_anew_after_fork() -> None:
