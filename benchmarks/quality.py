@@ -1,8 +1,9 @@
 """How well the site finds: python -m benchmarks.quality --data FOLDER [--sets NAME …] [--queries N]
 
 Every set of FOLDER (corpus.jsonl, queries.jsonl, qrels.tsv) is taken in by a real site: cut, embedded and written to
-the store by its workers. Then each judged question is asked in every mode. Gains are linear, discounts log2; documents
-without a judgement are not relevant. The milliseconds are without those of the model. Writes var/reports/quality.json:
+the store by its workers, and what meaning weighs is learned. Then each judged question is asked in every mode. Gains
+are linear, discounts log2; documents without a judgement are not relevant. The milliseconds are without those of the
+model. Writes var/reports/quality.json:
 
     {set: {mode: {"ndcg@10", "recall@100", "mrr@10", "queries", "ms_per_query"}}}
 """
@@ -49,7 +50,22 @@ def take_in(folder: Path) -> "Collection":
     print(f"{folder.name}: saved; {len(failed)} could not be", flush=True)
     for reason in wait_until_indexed(collection):
         print(f"{folder.name}: not everything was indexed: {reason}", flush=True)
+    calibrate(collection)
     return collection
+
+
+def calibrate(collection: "Collection") -> None:
+    """Let the collection's weight be learned here and now; a worker may be at it already."""
+    from collections_app import calibration
+    from collections_app.models import VectorIndex
+
+    index = VectorIndex.objects.select_related("profile").get(pk=collection.serving_index_id or 0)
+    while not index.calibrated_at or index.calibration["documents"] < index.entries.count():
+        calibration.calibrate(index)
+        time.sleep(0.1)
+        index.refresh_from_db()
+    weight = "as by default" if index.semantic_weight is None else index.semantic_weight
+    print(f"{collection}: meaning weighs {weight}: {json.dumps(index.calibration)}", flush=True)
 
 
 def ask(collection: "Collection", questions: Mapping[str, str], judged: Judgements) -> dict[str, dict[str, float]]:

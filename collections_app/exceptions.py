@@ -200,12 +200,16 @@ class InvalidImport(VectorsiteError):
 
 
 class InvalidFilter(VectorsiteError):
-    """A filter names an unknown field or operator, or a value that is not of the field's type."""
+    """A filter names an unknown field or operator, or a value that is not of the field's type.
 
-    def __init__(self, message: str, *, field: str = "", operator: str = "") -> None:
+    `path` says where in a JSON filter, such as `and[1].value`; "" where it was not JSON.
+    """
+
+    def __init__(self, message: str, *, field: str = "", operator: str = "", path: str = "") -> None:
         super().__init__(message)
         self.field = field
         self.operator = operator
+        self.path = path
 
 
 class InvalidSearchRequest(VectorsiteError):

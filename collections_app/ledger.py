@@ -10,16 +10,21 @@ from collections.abc import Collection as Sized
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Now
 
 from collections_app.exceptions import VectorsiteError
-from collections_app.models import Document, EntryState, IndexEntry, VectorIndex
+from collections_app.models import Document, EntryState, IndexEntry, IndexState, VectorIndex
 
 MAX_ATTEMPTS = 5
+# Priorities: what a person waits for comes before what a program brought in.
+INTERACTIVE, BULK = 0, 1
+# Of what is left of an import every worker takes its share, so that they end together; less is not worth a batch.
+SMALLEST_SHARE = 24
 BACKOFF_BASE = timedelta(seconds=2)
 BACKOFF_CAP = timedelta(minutes=10)
 
@@ -34,17 +39,42 @@ def lease_term() -> timedelta:
     return timedelta(seconds=settings.LEASE_SECONDS)
 
 
+class Claimed(NamedTuple):
+    """An entry as it was when it was claimed."""
+
+    pk: int
+    document_id: int
+    wanted_revision: int
+    priority: int
+    suspect: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on some entries of one index until the lease expires or is renewed."""
 
     token: uuid.UUID
     index_id: int
-    entries: tuple[IndexEntry, ...]
+    entries: tuple[Claimed, ...]
 
     @property
     def document_ids(self) -> list[int]:
         return [entry.document_id for entry in self.entries]
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for one of its documents."""
+        return any(entry.priority == INTERACTIVE for entry in self.entries)
+
+
+class Flip(NamedTuple):
+    """What a flip made true of one entry: which revision is live, in how many chunks, and the digest of their texts."""
+
+    entry_id: int
+    revision: int
+    is_wanted: bool
+    chunk_count: int
+    text_digest: str
 
 
 def want(document_ids: Sized[int], *, priority: int) -> None:
@@ -92,38 +122,51 @@ def has_claimable(index_id: int) -> bool:
     return _claimable(index_id).exists()
 
 
-def claim(index_id: int, *, limit: int, characters: int) -> Lease | None:
+def claim(
+    index_id: int, *, limit: int, characters: int, bulk_factor: int = 1, only_interactive: bool = False
+) -> Lease | None:
     """Take a lease on pending entries: at most `limit` of them, with about `characters` of text, at least one.
 
-    A suspect entry is claimed alone. Returns None when there is nothing to do.
+    Where nobody waits for any of them, it may be `bulk_factor` times as much, as long as every worker gets its share
+    of what is left. A suspect entry is claimed alone. Returns None when there is nothing to do.
     """
     token = uuid.uuid4()
+    claimable = _claimable(index_id)
+    if only_interactive:
+        claimable = claimable.filter(priority=INTERACTIVE)
     with transaction.atomic():
-        candidates = list(
-            _claimable(index_id)
-            .select_for_update(skip_locked=True, of=("self",), no_key=True)
-            .select_related("document")
-            .only("id", "suspect", "document__size")[:limit]
-        )
+        rows = claimable.select_for_update(skip_locked=True, no_key=True).values_list(*Claimed._fields)
+        candidates = [Claimed(*row) for row in rows[: limit * bulk_factor]]
         if not candidates:
             return None
-        chosen = _fit(candidates, characters)
+        if candidates[0].priority == INTERACTIVE:
+            bulk_factor = 1
+        candidates = candidates[: _share(claimable, candidates, limit=limit, bulk_factor=bulk_factor)]
+        chosen = _fit(candidates, characters * bulk_factor)
         IndexEntry.objects.filter(pk__in=[entry.pk for entry in chosen]).update(
             lease_token=token, lease_expires_at=in_future(lease_term())
         )
-    entries = tuple(IndexEntry.objects.filter(lease_token=token).order_by("pk"))
-    return Lease(token, index_id, entries) if entries else None
+    return Lease(token, index_id, tuple(sorted(chosen)))
 
 
-def _fit(candidates: list[IndexEntry], characters: int) -> list[IndexEntry]:
+def _share(claimable: QuerySet[IndexEntry], candidates: list[Claimed], *, limit: int, bulk_factor: int) -> int:
+    """Return how many entries one worker may take, so that the others have something to do until it is done."""
+    if candidates[0].priority == INTERACTIVE or len(candidates) <= SMALLEST_SHARE:
+        return limit
+    waiting = claimable[: limit * bulk_factor * settings.WORKERS].count()
+    return max(SMALLEST_SHARE, -(-waiting // settings.WORKERS))
+
+
+def _fit(candidates: list[Claimed], characters: int) -> list[Claimed]:
     if candidates[0].suspect:
         return candidates[:1]
-    chosen: list[IndexEntry] = []
+    sizes = dict(Document.objects.filter(pk__in=[entry.document_id for entry in candidates]).values_list("pk", "size"))
+    chosen: list[Claimed] = []
     total = 0
     for entry in candidates:
         if entry.suspect:
             continue
-        total += entry.document.size
+        total += sizes[entry.document_id]
         if chosen and total > characters:
             break
         chosen.append(entry)
@@ -148,6 +191,8 @@ def release(lease: Lease, document_ids: Sized[int] | None = None) -> None:
 
 def _in_order(entries: QuerySet[IndexEntry]) -> QuerySet[IndexEntry]:
     """Lock entries by id, as all who lock several do, before one UPDATE that would lock them in any order."""
+    if connection.vendor != "postgresql":
+        return entries
     locked = entries.order_by("pk").select_for_update(no_key=True)
     return IndexEntry.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
 
@@ -225,35 +270,44 @@ def retry(entries: QuerySet[IndexEntry]) -> int:
         error="",
         error_code="",
         next_attempt_at=Now(),
-        priority=0,
+        priority=INTERACTIVE,
     )
 
 
-def indexes_with_work() -> list[int]:
+def indexes_with_work(*, only_interactive: bool = False) -> list[int]:
     """Return the ids of indexes that have entries to claim now."""
-    return list(
-        IndexEntry.objects.filter(state=EntryState.PENDING, next_attempt_at__lte=Now(), lease_token=None)
-        .order_by()
-        .values_list("index", flat=True)
-        .distinct()
-    )
+    entries = IndexEntry.objects.filter(state=EntryState.PENDING, next_attempt_at__lte=Now(), lease_token=None)
+    if only_interactive:
+        # One look at an index for each: nothing in SQL finds one priority of all indexes without reading the others.
+        with_some = entries.filter(index=OuterRef("pk"), priority=INTERACTIVE)
+        indexes = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(Exists(with_some))
+        return list(indexes.order_by().values_list("pk", flat=True))
+    return list(entries.order_by().values_list("index", flat=True).distinct())
 
 
-def mark_indexed(entry: IndexEntry, *, revision: int, chunk_count: int, text_digest: str) -> None:
-    """Record a flip. The caller holds the entry's lock and has checked the token."""
-    IndexEntry.objects.filter(pk=entry.pk).update(
-        indexed_revision=revision,
-        state=EntryState.INDEXED if entry.wanted_revision == revision else EntryState.PENDING,
-        chunk_count=chunk_count,
-        text_digest=text_digest,
-        attempts=0,
-        suspect=False,
-        error="",
-        error_code="",
-        indexed_at=Now(),
-        lease_token=None,
-        lease_expires_at=None,
-    )
+def mark_indexed(flips: Sequence[Flip]) -> None:
+    """Record flips. The caller holds the entries' locks and has checked the token."""
+    now, _ = IndexEntry.objects.all().query.get_compiler(DEFAULT_DB_ALIAS).compile(Now())
+    # One statement, prepared once: through the ORM, an UPDATE of its own for every document would cost more than all
+    # else that a flip does.
+    sql = f"""
+        UPDATE {connection.ops.quote_name(IndexEntry._meta.db_table)}
+        SET indexed_revision = %s, state = %s, chunk_count = %s, text_digest = %s, attempts = 0, suspect = FALSE,
+            error = '', error_code = '', indexed_at = {now}, lease_token = NULL, lease_expires_at = NULL
+        WHERE id = %s
+    """  # noqa: S608 - nothing in it comes from outside
+    rows = [
+        (
+            flip.revision,
+            EntryState.INDEXED if flip.is_wanted else EntryState.PENDING,
+            flip.chunk_count,
+            flip.text_digest,
+            flip.entry_id,
+        )
+        for flip in flips
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, rows)
 
 
 def progress(index: VectorIndex) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection as Sized
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ import numpy as np
 from django.db.models import Q
 from numpy.typing import NDArray
 
-from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bucket_of, number_of, score, terms_of
+from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bag_of, bucket_of, number_of, score, terms_of
 from collections_app.lexical_segments import tombstones
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
 
@@ -27,10 +28,34 @@ def search_words(index_id: int, question: str) -> Scores:
 
     They were live when they were read; whoever shows them looks again.
     """
-    asked = dict(Counter(map(number_of, terms_of(question))).most_common(MOST_TERMS))
+    asked = _asked(question)
     if not asked:
         return score([], {})
     return score(_read(index_id, list(asked)), asked)
+
+
+def search_words_instead(index_id: int, question: str, *, chunk_id: int, text: str) -> Scores:
+    """Return the scores that `search_words` would return if one chunk had this text instead of its own."""
+    asked = _asked(question)
+    parts = [_without(part, chunk_id) for part in _read(index_id, list(asked))]
+    bag = bag_of(text)
+    postings = Postings.of([bag])
+    instead = Part(
+        chunks=np.array([chunk_id], dtype=np.int64),
+        lengths=np.array([bag.length], dtype=np.uint32),
+        matches={term: postings.find(term) for term in asked},
+        gone=np.empty(0, np.int64),
+    )
+    return score([*parts, instead], asked)
+
+
+def _without(part: Part, chunk_id: int) -> Part:
+    return replace(part, gone=np.union1d(part.gone, np.flatnonzero(part.chunks == chunk_id)))
+
+
+def _asked(question: str) -> dict[int, int]:
+    """Return the terms of a question and how often it has each."""
+    return dict(Counter(map(number_of, terms_of(question))).most_common(MOST_TERMS))
 
 
 def _read(index_id: int, terms: Sized[int]) -> list[Part]:

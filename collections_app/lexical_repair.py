@@ -1,12 +1,15 @@
-"""Brings lexical rows into step with live chunks where they are not: sites older than the rows, and damage."""
+"""Brings lexical rows into step with live chunks where they are not: sites older than the rows or than the analysis of
+words, and damage.
+"""
 
 from django.db import transaction
 
 from collections_app import lexical_segments
 from collections_app.chunking import embedding_input
+from collections_app.lexical import ANALYZER_VERSION
 from collections_app.lexical_rows import missing_rows, orphan_rows, remove_rows, row_of, write_rows
 from collections_app.locks import lock_documents, lock_indexes
-from collections_app.models import VectorIndex
+from collections_app.models import LexicalRow, VectorIndex
 
 BATCH = 500
 
@@ -43,3 +46,22 @@ def remove_orphan_rows(index: VectorIndex, *, limit: int = 10 * BATCH) -> int:
     """Remove at most `limit` rows whose chunk is not live; return how many."""
     # No chunk becomes live again, and a row is written together with the flip: what is an orphan now always is.
     return remove_rows(list(orphan_rows(index).order_by("pk").values_list("pk", flat=True)[:limit]))
+
+
+def renew_words(index: VectorIndex) -> bool:
+    """Let the words of an index be found anew if another version of the analysis found them; return whether it begins.
+
+    From then on its rows are missing, and `add_missing_rows` makes them; until all are there, answers say so.
+    """
+    if index.analyzer_version == ANALYZER_VERSION:
+        return False
+    stale = LexicalRow.objects.filter(index=index).exclude(analyzer_version=ANALYZER_VERSION)
+    begins = stale.exists()
+    if begins:
+        with transaction.atomic():
+            # A tombstone hides its chunk in every segment, and these chunks come back: all segments go with them.
+            lexical_segments.rebuild(index.pk)
+            stale._raw_delete(stale.db)
+    elif not missing_rows(index).exists():
+        VectorIndex.objects.filter(pk=index.pk).update(analyzer_version=ANALYZER_VERSION)
+    return begins

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from collections_app.lexical import bag_of
+from collections_app.lexical import ANALYZER_VERSION, bag_of
 from collections_app.models import Chunk, ChunkState, LexicalRow, LexicalTombstone, VectorIndex
 
 _BATCH = 1000
@@ -20,7 +20,13 @@ def row_of(chunk: Chunk, text: str) -> LexicalRow:
     A question is then compared by words with exactly what it is compared with by meaning.
     """
     bag = bag_of(text)
-    return LexicalRow(chunk_id=chunk.pk, index_id=chunk.index_id, length=bag.length, terms=bag.to_bytes())
+    return LexicalRow(
+        chunk_id=chunk.pk,
+        index_id=chunk.index_id,
+        length=bag.length,
+        terms=bag.to_bytes(),
+        analyzer_version=ANALYZER_VERSION,
+    )
 
 
 def write_rows(rows: Iterable[LexicalRow]) -> None:

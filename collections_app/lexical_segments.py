@@ -209,10 +209,10 @@ def _replace(segments: Sequence[LexicalSegment], merged: LexicalSegment, gone: N
     return True
 
 
+@transaction.atomic
 def rebuild(index_id: int) -> None:
     """Throw the segments of an index away. The rows are read one by one until `keep_up` has made them again."""
-    with transaction.atomic():
-        lock_indexes([index_id], exclusive=True)
-        LexicalSegment.objects.filter(index=index_id).delete()
-        LexicalTombstone.objects.filter(index=index_id).delete()
-        LexicalRow.objects.filter(index=index_id, merged=True).update(merged=False)
+    lock_indexes([index_id], exclusive=True)
+    LexicalSegment.objects.filter(index=index_id).delete()
+    LexicalTombstone.objects.filter(index=index_id).delete()
+    LexicalRow.objects.filter(index=index_id, merged=True).update(merged=False)

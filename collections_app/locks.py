@@ -5,12 +5,23 @@ commit. So whoever stages, flips, saves, deletes or changes a generation first t
 writes. SQLite transactions are IMMEDIATE (see settings), that is exclusive from their first statement.
 """
 
+import uuid
 from collections.abc import Collection as Sized
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from collections_app.models import Document, IndexEntry, IndexState, VectorIndex
+
+
+class LockedEntry(NamedTuple):
+    """What a ledger row says while it is locked."""
+
+    pk: int
+    lease_token: uuid.UUID | None
+    wanted_revision: int
+    indexed_revision: int
 
 
 def lock_indexes(index_ids: Iterable[int], *, exclusive: bool = False) -> list[VectorIndex]:
@@ -50,7 +61,18 @@ def lock_documents(document_ids: Sized[int]) -> dict[int, Document]:
     return {row.pk: row for row in rows.select_for_update(no_key=True)}
 
 
-def lock_entries(index_id: int | None, document_ids: Sized[int]) -> dict[tuple[int, int], IndexEntry]:
+def lock_living_documents(document_ids: Sized[int]) -> dict[int, int | None]:
+    """Lock documents; return the ids of those that are not deleted, each with the id of its text as it is now."""
+    _require_transaction()
+    rows = Document.objects.filter(pk__in=document_ids).order_by("pk").select_for_update(no_key=True)
+    return {
+        pk: content_id
+        for pk, content_id, deleted_at in rows.values_list("pk", "content_id", "deleted_at")
+        if deleted_at is None
+    }
+
+
+def lock_entries(index_id: int | None, document_ids: Sized[int]) -> dict[tuple[int, int], LockedEntry]:
     """Lock the entries of documents, of one index or of all, and return them by (index id, document id)."""
     _require_transaction()
     rows = IndexEntry.objects.filter(document__in=document_ids)
@@ -58,7 +80,8 @@ def lock_entries(index_id: int | None, document_ids: Sized[int]) -> dict[tuple[i
         rows = rows.filter(index=index_id)
     # SQLite locks no rows, and to have them in order it would read all entries of the index.
     rows = rows.order_by("pk") if transaction.get_connection().vendor == "postgresql" else rows.order_by()
-    return {(row.index_id, row.document_id): row for row in rows.select_for_update(no_key=True)}
+    columns = rows.select_for_update(no_key=True).values_list("index_id", "document_id", *LockedEntry._fields)
+    return {(index, document): LockedEntry(*columns) for index, document, *columns in columns}
 
 
 def _require_transaction() -> None:

@@ -11,10 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from collections_app import ledger, lexical_segments, outages, projection
+from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.exceptions import RecordsExist, VectorStoreCollectionBroken, VectorStoreCollectionMissing
 from collections_app.ledger import in_future
-from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows
+from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows, renew_words
 from collections_app.locks import lock_documents, lock_indexes
 from collections_app.models import (
     Chunk,
@@ -138,6 +138,7 @@ def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
         _remove_deleted_documents,
         _remove_deleted_collections,
         sweep_unused_vectors,
+        changes.prune,
         _forget_workers,
     ):
         with alone(step.__name__):
@@ -147,6 +148,7 @@ def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
 def _tidy_index(index: VectorIndex) -> None:
     add_missing_entries(index)
     remove_orphan_rows(index)
+    renew_words(index)
     add_missing_rows(index)
     lexical_segments.keep_up(index.pk)
     with _store_of(index) as usable:
@@ -180,7 +182,7 @@ def add_missing_entries(index: VectorIndex) -> int:
             if any(row.state == IndexState.DROPPED for row in lock_indexes([index.pk])):
                 break
             alive = [document for document in lock_documents(ids).values() if document.deleted_at is None]
-            ledger.add_entries([index.pk], alive, priority=1)
+            ledger.add_entries([index.pk], alive, priority=ledger.BULK)
         added, through = added + len(alive), ids[-1]
     return added
 

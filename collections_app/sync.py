@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
 
-from collections_app import ledger, lexical_segments, outages, projection
-from collections_app.chunking import Passage, cut, embedding_input, locate
+from collections_app import changes, ledger, lexical_segments, outages, projection
+from collections_app.chunking import Addressed, Passage, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     ConfigurationError,
@@ -34,17 +34,17 @@ from collections_app.exceptions import (
     VectorStoreError,
 )
 from collections_app.lexical_rows import row_of, write_rows
-from collections_app.locks import lock_documents, lock_entries, lock_indexes
+from collections_app.locks import LockedEntry, lock_entries, lock_indexes, lock_living_documents
 from collections_app.models import (
     Chunk,
     ChunkState,
     Document,
     DocumentText,
     EmbeddingProfile,
-    IndexEntry,
     IndexState,
     LexicalRow,
     Markup,
+    Segment,
     VectorIndex,
     VectorStoreStatus,
 )
@@ -56,9 +56,13 @@ logger = logging.getLogger(__name__)
 
 OnClaim = Callable[[VectorIndex, int, bool], None]
 
+# A second of work for the local embedder.
 BATCH_ENTRIES = 64
-# A few seconds of work for the local embedder: the sweeper and somebody's edit wait no longer for their turn.
 BATCH_CHARACTERS = 24_000
+# Where nobody waits for its documents a batch is so many times as large, since much of what it costs does not depend on
+# its size, and the more texts are sorted by length the less is padded. The sweeper waits for its turn until it is done,
+# an edit only for one slice of it.
+BULK_FACTOR = 4
 # A long document's records are written in parts, the lease renewed before each.
 UPSERT_RECORDS = 1000
 # Work that is nothing but computing renews the lease this often.
@@ -80,13 +84,33 @@ class Drained:
     more: bool = False
 
 
+class _Snapshot(NamedTuple):
+    """A document and its text as they were when it was claimed."""
+
+    document_id: int
+    revision: int
+    title: str
+    language: str
+    text_id: int
+    text: str
+    markup: str
+
+
+class _Segment(NamedTuple):
+    """What `chunking.locate` needs to know of a Segment."""
+
+    kind: str
+    label: str
+    level: int
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class _Work:
     """One document on its way: as it was when it was claimed, and what became of it."""
 
-    entry: IndexEntry
-    document: Document
-    text: DocumentText
+    document: _Snapshot
     passages: list[Passage]
     locators: list[dict[str, Any]]
     inputs: list[str]
@@ -94,8 +118,17 @@ class _Work:
     rows: list[LexicalRow] = field(default_factory=list)
 
 
-def drain(index_id: int, *, on_claim: OnClaim | None = None) -> Drained:
+class _Locked(NamedTuple):
+    """What is true of a document while its locks are held: its ledger row, and the id of its text."""
+
+    entry: LockedEntry
+    text_id: int | None
+
+
+def drain(index_id: int, *, on_claim: OnClaim | None = None, within: "_Batch | None" = None) -> Drained:
     """Work one batch of an index's pending entries. `on_claim` is told what was claimed and whether there is more.
+
+    `within` is the batch that is interrupted for this one, which then has only documents that somebody waits for.
 
     Errors that follow a document are charged to its entry. An outage pauses the embedder or the store for everybody,
     charges nobody, and leaves the entries pending.
@@ -106,20 +139,30 @@ def drain(index_id: int, *, on_claim: OnClaim | None = None) -> Drained:
     store_status = outages.store_status(index.store)
     if index.profile.paused_until or store_status.paused_until:
         return Drained()
-    lease = ledger.claim(index_id, limit=BATCH_ENTRIES, characters=BATCH_CHARACTERS)
+    lease = ledger.claim(
+        index_id,
+        limit=BATCH_ENTRIES,
+        characters=BATCH_CHARACTERS,
+        bulk_factor=BULK_FACTOR,
+        only_interactive=within is not None,
+    )
     if lease is None:
         return Drained()
     more = ledger.has_claimable(index_id)
     if on_claim:
         on_claim(index, len(lease.entries), more)
-    batch = _Batch(index, lease)
+    batch = _Batch(index, lease, within=within)
     try:
         may_go_on = _run(batch, index, store_status)
     finally:
         ledger.release(lease)
     if batch.chunks:
         lexical_segments.keep_up(index_id)
-    return Drained(batch.documents, batch.chunks, more and may_go_on)
+    return Drained(
+        batch.documents + sum(drained.documents for drained in batch.between),
+        batch.chunks + sum(drained.chunks for drained in batch.between),
+        more and may_go_on,
+    )
 
 
 def _run(batch: "_Batch", index: VectorIndex, store_status: VectorStoreStatus) -> bool:
@@ -154,9 +197,11 @@ def _run(batch: "_Batch", index: VectorIndex, store_status: VectorStoreStatus) -
 class _Batch:
     """The entries of one lease, worked together as far as they go together."""
 
-    def __init__(self, index: VectorIndex, lease: ledger.Lease) -> None:
+    def __init__(self, index: VectorIndex, lease: ledger.Lease, *, within: "_Batch | None" = None) -> None:
         self.index = index
         self.lease = lease
+        self.between: list[Drained] = []
+        self._within = within
         self.documents = 0
         self.chunks = 0
         self._renewed_at = time.monotonic()
@@ -164,25 +209,38 @@ class _Batch:
     def run(self) -> None:
         embedder = embedder_for(self.index.profile)
         works: list[_Work] = []
-        for entry, document, text in self._snapshots():
+        for document, segments in self._snapshots():
             try:
                 with _as_its_own_fault():
-                    parts = cut_document(self.index, embedder, document, text, breathe=self._breathe)
-                    works.append(_Work(entry, document, text, *parts))
+                    parts = cut_document(
+                        self.index,
+                        embedder,
+                        title=document.title,
+                        text=document.text,
+                        markup=document.markup,
+                        segments=segments,
+                        breathe=self._breathe,
+                    )
+                    works.append(_Work(document, *parts))
             except VectorsiteError as error:
-                self._fail(document.pk, error)
+                self._fail(document.document_id, error)
         if works:
             self._project(works, embedder)
 
-    def _snapshots(self) -> list[tuple[IndexEntry, Document, DocumentText]]:
-        rows = Document.objects.alive().select_related("content").prefetch_related("content__segments")
-        documents = rows.in_bulk(self.lease.document_ids)
-        found = []
-        for entry in self.lease.entries:
-            document = documents.get(entry.document_id)
-            if document and document.content:
-                found.append((entry, document, document.content))
-        return found
+    def _snapshots(self) -> list[tuple[_Snapshot, list[_Segment]]]:
+        columns = ("pk", "revision", "title", "language_override", "language", "content", "content__text")
+        rows = Document.objects.alive().filter(pk__in=self.lease.document_ids, content__isnull=False).order_by("pk")
+        documents = [
+            _Snapshot(pk, revision, title, override or detected, text_id, text, markup)
+            for pk, revision, title, override, detected, text_id, text, markup in rows.values_list(
+                *columns, "content__markup"
+            )
+        ]
+        segments: dict[int, list[_Segment]] = {document.text_id: [] for document in documents}
+        found = Segment.objects.filter(source_text__in=list(segments)).order_by("source_text", "position")
+        for text_id, *segment in found.values_list("source_text", *_Segment._fields):
+            segments[text_id].append(_Segment(*segment))
+        return [(document, segments[document.text_id]) for document in documents]
 
     def _fail(self, document_id: int, error: VectorsiteError) -> None:
         if not error.permanent or isinstance(error, ConfigurationError):
@@ -197,7 +255,7 @@ class _Batch:
                 self._project_together(works, embedder)
         except VectorsiteError as error:
             if not error.permanent or isinstance(error, ConfigurationError) or len(works) == 1:
-                self._fail(works[0].document.pk, error)
+                self._fail(works[0].document.document_id, error)
                 return
             middle = len(works) // 2
             self._project(works[:middle], embedder)
@@ -222,7 +280,7 @@ class _Batch:
     def _embed(self, inputs: Sequence[str], embedder: Embedder) -> dict[str, StoredVector]:
         """Return the vectors of the inputs. Whether a failure is an outage or their fault, another text decides."""
         try:
-            return embed_passages(self.index.profile, embedder, inputs, sign_of_life=self._renew)
+            return embed_passages(self.index.profile, embedder, inputs, sign_of_life=self._between_slices)
         except (EmbedderUnavailable, EmbeddingResponseInvalid) as error:
             if _is_rate_limit(error) or not _embeds_the_canary(self.index.profile):
                 raise
@@ -247,6 +305,24 @@ class _Batch:
         if not ledger.renew(self.lease):
             raise LeaseLost(f"The lease on a batch of index {self.index.pk} ran out; another worker takes it over.")
 
+        if self._within:
+            # Whether it still has its lease, it will find out itself.
+            ledger.renew(self._within.lease)
+
+    def _between_slices(self) -> None:
+        """Renew the lease, and let documents pass that somebody waits for, of whatever index."""
+        self._renew()
+        if self._within or self.lease.is_waited_for:
+            return
+        for index_id in ledger.indexes_with_work(only_interactive=True):
+            try:
+                self.between.append(drain(index_id, within=self))
+            except (DatabaseError, InterfaceError):
+                raise
+            except Exception:
+                # Whatever it is, it is not the fault of the documents that were interrupted.
+                logger.exception("What somebody waits for in index %s could not be worked", index_id)
+
     # --- the two transactions -------------------------------------------------------------------------------------
 
     def _stage(self, works: Sequence[_Work], vectors: dict[str, StoredVector], *, generation: int) -> list[_Work]:
@@ -255,13 +331,16 @@ class _Batch:
             work.chunks = _chunks_of(self.index, self.lease.token, work, vectors)
         try:
             with transaction.atomic():
-                staged = self._still_wanted(works, generation=generation)
+                wanted = self._still_wanted(works, generation=generation)
+                staged = [work for work in works if work.document.document_id in wanted]
                 texts = set(
-                    DocumentText.objects.filter(pk__in=[work.text.pk for work in staged]).values_list("pk", flat=True)
+                    DocumentText.objects.filter(pk__in=[work.document.text_id for work in staged]).values_list(
+                        "pk", flat=True
+                    )
                 )
-                staged = [work for work in staged if work.text.pk in texts]
+                staged = [work for work in staged if work.document.text_id in texts]
                 # A larger batch that failed after its staging was halved: what it staged must not go live with this.
-                retire(self._staged().filter(document__in=[work.document.pk for work in works]))
+                retire(self._staged().filter(document__in=[work.document.document_id for work in works]))
                 Chunk.objects.bulk_create([chunk for work in staged for chunk in work.chunks], batch_size=1000)
         except IntegrityError as error:
             # The text or a vector was swept away at this very moment; the next claim starts afresh.
@@ -271,47 +350,50 @@ class _Batch:
     @transaction.atomic
     def _flip(self, works: Sequence[_Work], *, generation: int) -> list[int]:
         """Make staged chunks live and what they replace retired; return the ids that may leave the store now."""
-        flipped = self._still_wanted(works, generation=generation)
-        ids = [work.document.pk for work in flipped]
+        wanted = self._still_wanted(works, generation=generation)
+        flipped = [work for work in works if work.document.document_id in wanted]
+        ids = [work.document.document_id for work in flipped]
         mine = self._staged()
         if len(flipped) < len(works):
-            retire(mine.filter(document__in=[work.document.pk for work in works]).exclude(document__in=ids))
+            retire(mine.filter(document__in=[work.document.document_id for work in works]).exclude(document__in=ids))
         old = Chunk.objects.filter(index=self.index, document__in=ids, state=ChunkState.LIVE)
-        retired = list(old.values_list("pk", flat=True))
-        retire(old)
+        if retired := list(old.values_list("pk", flat=True)):
+            retire(old)
         mine.filter(document__in=ids).update(state=ChunkState.LIVE)
+        changes.note(self.index.pk, live=[chunk.pk for work in flipped for chunk in work.chunks])
         write_rows(row for work in flipped for row in work.rows)
-        entries = {entry.document_id: entry for entry in IndexEntry.objects.filter(lease_token=self.lease.token)}
+        flips = []
         for work in flipped:
+            entry = wanted[work.document.document_id].entry
             count, digest = chunk_digest(chunk.text for chunk in work.chunks)
-            ledger.mark_indexed(
-                entries[work.document.pk], revision=work.document.revision, chunk_count=count, text_digest=digest
-            )
+            is_wanted = entry.wanted_revision == work.document.revision
+            flips.append(ledger.Flip(entry.pk, work.document.revision, is_wanted, count, digest))
             self.documents += 1
             self.chunks += count
-        retire_superseded(_newer_texts(flipped))
+        ledger.mark_indexed(flips)
+        retexted = [work for work in flipped if wanted[work.document.document_id].text_id != work.document.text_id]
+        retire_superseded(_texts_now([work.document.document_id for work in retexted]))
         return retired
 
     def _staged(self) -> QuerySet[Chunk]:
         return Chunk.objects.filter(index=self.index, staged_by=self.lease.token, state=ChunkState.STAGED)
 
-    def _still_wanted(self, works: Iterable[_Work], *, generation: int) -> list[_Work]:
-        """Take the locks, and return the works whose document lives, is still ours and is newer than what is live."""
-        works = list(works)
-        ids = [work.document.pk for work in works]
+    def _still_wanted(self, works: Sequence[_Work], *, generation: int) -> dict[int, _Locked]:
+        """Take the locks, and return the documents, by id, that live, are still ours and newer than what is live."""
+        ids = [work.document.document_id for work in works]
         indexes = lock_indexes([self.index.pk])
         if not indexes or indexes[0].generation != generation or indexes[0].state == IndexState.DROPPED:
             raise LeaseLost(f"Index {self.index.pk} was given a new generation meanwhile; the batch starts afresh.")
-        documents = lock_documents(ids)
+        texts = lock_living_documents(ids)
         entries = lock_entries(self.index.pk, ids)
-        return [
-            work
+        return {
+            pk: _Locked(entry, texts[pk])
             for work in works
-            if (entry := entries.get((self.index.pk, work.document.pk)))
+            if (entry := entries.get((self.index.pk, pk := work.document.document_id)))
             and entry.lease_token == self.lease.token
-            and documents[work.document.pk].deleted_at is None
+            and pk in texts
             and work.document.revision > entry.indexed_revision
-        ]
+        }
 
 
 def _is_rate_limit(error: EmbeddingError) -> bool:
@@ -342,41 +424,40 @@ def _as_its_own_fault() -> Iterator[None]:
         ) from error
 
 
-def _newer_texts(works: Iterable[_Work]) -> dict[int, str]:
-    """Return the present text of documents that were given another one since they were claimed."""
-    claimed = {work.document.pk: work.text.pk for work in works}
-    now = Document.objects.filter(pk__in=list(claimed)).values_list("pk", "content", "content__text")
-    return {pk: text for pk, content, text in now if content != claimed[pk]}
+def _texts_now(document_ids: Sequence[int]) -> dict[int, str]:
+    rows = Document.objects.filter(pk__in=document_ids) if document_ids else Document.objects.none()
+    return dict(rows.values_list("pk", "content__text"))
 
 
 def cut_document(
     index: VectorIndex,
     embedder: Embedder,
-    document: Document,
-    text: DocumentText,
     *,
+    title: str,
+    text: str,
+    markup: str,
+    segments: Sequence[Addressed],
     breathe: Callable[[], None] = lambda: None,
 ) -> tuple[list[Passage], list[dict[str, Any]], list[str]]:
     """Cut a document into passages as `index` wants them; return them, where each is found, and what is embedded."""
-    context = embedder.count_tokens([embedding_input(document.title, {}, "")])[0] if document.title else 0
+    context = embedder.count_tokens([embedding_input(title, {}, "")])[0] if title else 0
     room = embedder.passage_capacity - SPARE_TOKENS - min(context, embedder.passage_capacity // 3)
     passages = cut(
-        text.text,
-        markdown=text.markup == Markup.MARKDOWN,
+        text,
+        markdown=markup == Markup.MARKDOWN,
         capacity=max(1, min(index.chunk_size, room)),
         overlap=index.chunk_overlap,
         tokenizer=embedder.tokenizer,
         count_tokens=lambda piece: embedder.count_tokens([piece])[0],
         breathe=breathe,
     )
-    if not passages and document.title:
+    if not passages and title:
         passages = [Passage(0, 0, "")]
     if not passages:
         raise DocumentCannotBeChunked("The document has no text that could be searched. Give it a text or a title.")
-    locators = locate(list(text.segments.all()), passages)
+    locators = locate(segments, passages)
     inputs = [
-        embedding_input(document.title, locator, passage.text)
-        for passage, locator in zip(passages, locators, strict=True)
+        embedding_input(title, locator, passage.text) for passage, locator in zip(passages, locators, strict=True)
     ]
     return passages, locators, inputs
 
@@ -387,9 +468,9 @@ def _chunks_of(index: VectorIndex, token: uuid.UUID, work: _Work, vectors: dict[
     for position, (passage, locator, text) in enumerate(parts):
         stored = vectors[text]
         chunk = Chunk(
-            index=index,
-            document=work.document,
-            source_text=work.text,
+            index_id=index.pk,
+            document_id=work.document.document_id,
+            source_text_id=work.document.text_id,
             embedding_id=stored.pk,
             revision=work.document.revision,
             position=position,
@@ -397,7 +478,7 @@ def _chunks_of(index: VectorIndex, token: uuid.UUID, work: _Work, vectors: dict[
             end=passage.end,
             text=passage.text,
             locator=locator,
-            language=work.document.effective_language,
+            language=work.document.language,
             staged_by=token,
         )
         chunks.append(chunk)

@@ -162,6 +162,29 @@ def audit_due() -> None:
             audit.audit_index(VectorIndex(pk=index_id), deep=deep, repair=True, unasked=True, breathe=_patience())
 
 
+@shared_task
+def calibrate_index(index_id: int) -> None:
+    """Learn what meaning weighs beside words in an index."""
+    from collections_app import calibration, workers
+    from collections_app.models import VectorIndex
+
+    _answer(calibrate_index, index_id)
+    index = VectorIndex.objects.select_related("profile", "collection").get(pk=index_id)
+    activity = _("%(collection)s: learning what meaning weighs beside words") % {"collection": index.collection}
+    with workers.busy(activity), suppress(VectorsiteError):
+        calibration.calibrate(index, breathe=_patience())
+
+
+@shared_task
+def calibrate_due() -> None:
+    """Calibrate an index that has grown or shrunk a lot."""
+    from collections_app import calibration
+
+    due = calibration.due()
+    if due is not None:
+        ring(calibrate_index, due)
+
+
 def _patience() -> Callable[[], None]:
     """Return what long work does between two pieces: a batch of what waits, since it keeps a worker from it."""
     from collections_app import ledger, sync
@@ -184,6 +207,16 @@ def ask_for_audit(index_id: int, *, deep: bool, repair: bool) -> bool:
         audit_index.delay(index_id, deep, repair)
     except (RedisError, OperationalError) as error:
         logger.warning("The broker cannot be reached (%s); no audit was begun.", error)
+        return False
+    return True
+
+
+def ask_for_calibration(index_id: int) -> bool:
+    """Have a worker calibrate an index; False when no worker can be told."""
+    try:
+        calibrate_index.delay(index_id)
+    except (RedisError, OperationalError) as error:
+        logger.warning("The broker cannot be reached (%s); no calibration was begun.", error)
         return False
     return True
 

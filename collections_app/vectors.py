@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
@@ -32,11 +33,15 @@ class StoredVector:
 
 @dataclass(frozen=True, slots=True)
 class LiveVectors:
-    """Live chunks of an index with their vectors: ids and document_ids int64 [n], matrix float32 [n, d]."""
+    """Live chunks of an index with their vectors: ids and document_ids int64 [n], matrix float32 [n, d].
+
+    `last_id` is the highest that was read, without a vector too, None if there was none.
+    """
 
     ids: NDArray[np.int64]
     document_ids: NDArray[np.int64]
     matrix: NDArray[np.float32]
+    last_id: int | None
 
 
 def digest_of(text: str) -> bytes:
@@ -87,7 +92,8 @@ def embed_passages(
             ],
             ignore_conflicts=True,
         )
-        stored |= _lookup(profile, [digest for digest, _ in part])
+        # As they are in SQL: another worker may have inserted one of them a moment before.
+        stored |= _read(profile, [digest for digest, _ in part])
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
@@ -96,48 +102,68 @@ def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]
     missing = {digest_of(text): text for text in texts}
     digests = list(missing)
     for start in range(0, len(digests), _LOOKUP):
-        known = Embedding.objects.filter(
-            profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests[start : start + _LOOKUP]
-        )
+        known = _of(profile, digests[start : start + _LOOKUP])
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
 
 
 def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    """Return the vectors that are there, having said that they are in use, so that the sweep leaves them alone."""
     found: dict[bytes, StoredVector] = {}
     for start in range(0, len(digests), _LOOKUP):
-        rows = Embedding.objects.filter(
-            profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests[start : start + _LOOKUP]
-        )
-        # Says "in use" before the row is referred to, so that the sweep of unused vectors leaves it alone.
-        rows.filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
-        for pk, digest, vector in rows.values_list("pk", "digest", "vector"):
-            found[bytes(digest)] = StoredVector(pk, as_vector(vector))
+        part = digests[start : start + _LOOKUP]
+        _of(profile, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
+        found |= _read(profile, part)
     return found
+
+
+def _read(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    rows = _of(profile, digests).values_list("pk", "digest", "vector")
+    return {bytes(digest): StoredVector(pk, as_vector(vector)) for pk, digest, vector in rows}
+
+
+def _of(profile: EmbeddingProfile, digests: Sequence[bytes]) -> QuerySet[Embedding]:
+    return Embedding.objects.filter(profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests)
 
 
 def live_vectors(
     index: VectorIndex,
     *,
     document_ids: Sized[int] | None = None,
+    after: int = 0,
     limit: int | None = None,
 ) -> LiveVectors:
-    """Read live chunks of `index`, of all documents or of some, with their vectors, in the order of their ids.
+    """Read live chunks of `index`, all or some, with ids above `after`, and their vectors, in the order of their ids.
+
+    `after` and `limit` make pages: chunks with larger ids, and at most so many.
 
     A chunk whose vector is missing or damaged is left out; the audit finds it.
     """
     chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
+    if after:
+        chunks = chunks.filter(pk__gt=after)
     if document_ids is not None:
         chunks = chunks.filter(document__in=document_ids)
-    found = chunks.values_list("pk", "document", "embedding__vector")[:limit]
-    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * index.profile.dimensions]
+    if after:
+        chunks = chunks.filter(pk__gt=after)
+    return _with_vectors(chunks, limit, dimensions=index.profile.dimensions)
+
+
+def vectors_of(index: VectorIndex, chunk_ids: Sized[int]) -> LiveVectors:
+    """Read chunks of `index` that went live a moment ago, and may have been retired again, with their vectors."""
+    chunks = Chunk.objects.filter(index=index, pk__in=chunk_ids).order_by("pk")
+    return _with_vectors(chunks, None, dimensions=index.profile.dimensions)
+
+
+def _with_vectors(chunks: QuerySet[Chunk], limit: int | None, *, dimensions: int) -> LiveVectors:
+    found = list(chunks.values_list("pk", "document", "embedding__vector")[:limit])
+    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * dimensions]
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),
         document_ids=np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows)),
-        matrix=np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4").reshape(
-            len(rows), index.profile.dimensions
-        ),
+        matrix=np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4").reshape(len(rows), dimensions),
+        last_id=found[-1][0] if found else None,
     )
 
 

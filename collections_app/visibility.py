@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from collections_app import changes
 from collections_app.lexical_rows import remove_rows
 from collections_app.models import Chunk, ChunkState, IndexEntry
 
@@ -15,9 +16,12 @@ from collections_app.models import Chunk, ChunkState, IndexEntry
 def retire(chunks: QuerySet[Chunk]) -> int:
     """Take chunks out of every answer from this commit on; their rows stay until the store has let go of their ids.
 
-    The lexical rows of those that were live go at once.
+    The lexical rows of those that were live go at once, and who has them in memory is told.
     """
-    remove_rows(list(chunks.filter(state=ChunkState.LIVE).values_list("pk", flat=True)))
+    live = list(chunks.filter(state=ChunkState.LIVE).order_by("pk").values_list("pk", "index"))
+    remove_rows([pk for pk, _index_id in live])
+    for index_id in sorted({index_id for _pk, index_id in live}):
+        changes.note(index_id, retired=[pk for pk, its_index in live if its_index == index_id])
     return chunks.update(state=ChunkState.RETIRED, retired_at=Now())
 
 

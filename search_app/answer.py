@@ -6,6 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
 
 from collections_app import ledger
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
@@ -19,9 +20,11 @@ from collections_app.models import (
     MetadataField,
     User,
 )
-from search_app.filters import parse_parameters
+from search_app.chips import Chip, set_filters
+from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
-from search_app.results import Chip, Result, results_of, set_filters
+from search_app.question import parse_question
+from search_app.results import Result, results_of
 from search_app.search import MOST_RESULTS, PAGE_SIZE, Mode, SearchRequest, SearchResponse, clean_query, search
 
 _EXAMPLES = 4
@@ -59,14 +62,20 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What to show below the question."""
+    """What to show below the question.
+
+    `wrong_field` names the field of which the form's filter cannot be read. `unfiltered_url` leads to the same search
+    without any filter, "" where none can be told from the question.
+    """
 
     state: State
     status: int = 200
     problem: str = ""
+    wrong_field: str = ""
     response: SearchResponse | None = None
     results: Sequence[Result] = ()
     set_filters: Sequence[Chip] = ()
+    unfiltered_url: str = ""
     progress: Progress | None = None
     facts: Facts | None = None
     first_rank: int = 1
@@ -78,40 +87,58 @@ def answer(collection: Collection, parameters: Parameters, user: User | Anonymou
     """Return the answer to the search that an address stands for."""
     fields = list(MetadataField.objects.filter(collection=collection, filterable=True))
     progress = progress_of(collection)
+    specs, tz = [declared.spec for declared in fields], ZoneInfo(collection.time_zone)
     try:
-        expression = parse_parameters(
-            parameters.filters, [declared.spec for declared in fields], tz=ZoneInfo(collection.time_zone)
+        expression = parse_parameters(parameters.filters, specs, tz=tz)
+    except InvalidFilter as error:
+        return Answer(
+            state=State.INVALID,
+            status=400,
+            problem=str(error),
+            wrong_field=error.field,
+            unfiltered_url=_url(parameters.without_filters()),
+            progress=progress,
         )
+    try:
+        question = parse_question(clean_query(parameters.query), specs, tz=tz)
     except InvalidFilter as error:
         return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
-    chips = set_filters(parameters, fields)
-    if not clean_query(parameters.query):
+    chips = set_filters(parameters, fields, question.filters)
+    if not question.text:
         facts = _facts(collection, parameters)
         return Answer(state=State.WELCOME, facts=facts, set_filters=chips, progress=progress)
     offset = (parameters.page - 1) * PAGE_SIZE
     try:
         response = search(
             SearchRequest(
-                query=parameters.query,
+                query=question.text,
                 collection=collection,
-                filter=expression,
+                filter=all_of(expression, question.expression),
                 mode=_mode(parameters.mode),
                 offset=offset,
                 user=user,
             )
         )
     except InvalidSearchRequest as error:
-        return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
+        unfiltered_url = _url(parameters.without_filters().asking(question.text))
+        return Answer(
+            state=State.INVALID, status=400, problem=str(error), unfiltered_url=unfiltered_url, progress=progress
+        )
     return Answer(
         state=_state(response),
         response=response,
-        results=results_of(response.hits, parameters, fields),
+        results=results_of(response.hits, parameters, fields, question=question.text),
         set_filters=chips,
+        unfiltered_url=_url(parameters.without_filters().asking(question.text)),
         progress=progress,
         first_rank=offset + 1,
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
         next_url=_next_url(parameters, response, offset),
     )
+
+
+def _url(parameters: Parameters) -> str:
+    return parameters.query_string or reverse("search:search")
 
 
 def _mode(given: str) -> Mode:

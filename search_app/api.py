@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest, VectorsiteError
 from collections_app.extraction.characters import clean_text
 from collections_app.models import Chunk, ChunkState, Collection, Document, EntryState, IndexEntry, MetadataField
-from search_app.filters import parse_parameters
+from search_app.filters import all_of, parse_parameters
 from search_app.parameters import whole_number
+from search_app.question import parse_question
 from search_app.results import passage_url
 from search_app.search import MOST_RESULTS, PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, clean_query
 from search_app.search import search as run_search
@@ -125,16 +126,16 @@ def search(request: HttpRequest) -> dict[str, Any]:
     """The documents that answer a question best, each by its best passage."""
     question = Question.read(request.GET)
     collection = _readable_collection(request, question.collection)
-    fields = MetadataField.objects.filter(collection=collection, filterable=True)
+    fields = [field.spec for field in MetadataField.objects.filter(collection=collection, filterable=True)]
+    tz = ZoneInfo(collection.time_zone)
     try:
-        expression = parse_parameters(
-            question.filters, [declared.spec for declared in fields], tz=ZoneInfo(collection.time_zone)
-        )
+        expression = parse_parameters(question.filters, fields, tz=tz)
+        parsed = parse_question(question.query, fields, tz=tz)
         response = run_search(
             SearchRequest(
-                query=question.query,
+                query=parsed.text,
                 collection=collection,
-                filter=expression,
+                filter=all_of(expression, parsed.expression),
                 mode=question.mode,
                 limit=question.limit,
                 offset=question.offset,

@@ -24,6 +24,7 @@ class Code(StrEnum):
     COLLECTION_LOST = "collection_lost"
     PARTIAL = "partial"
     WORDS_ALONE = "words_alone"
+    WORDS_RENEWED = "words_renewed"
 
 
 # The database compares the same vectors as the store would, so these cost time and no result.
@@ -77,6 +78,10 @@ _TEXTS: Mapping[Code, Callable[[], str]] = {
     Code.EMBEDDER_FAILED: lambda: _("The embedding model failed; an administrator finds the reason in the log."),
     Code.QUESTION_REFUSED: lambda: _("The embedding model refuses this question; word it differently."),
     Code.WORDS_ALONE: lambda: _("These results were found by the words of the question alone."),
+    Code.WORDS_RENEWED: lambda: _(
+        "The words of this collection's passages are being found anew, which ends by itself. Until then some passages "
+        "are not found by their words."
+    ),
     Code.STORE_DOWN: lambda: _(
         "The vector store does not answer; it is tried again by itself. The database was asked instead."
     ),

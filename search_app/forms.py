@@ -1,7 +1,8 @@
 """The filters of a collection as inputs of the search form, each with what it is set to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -16,6 +17,8 @@ LONGEST_CHOICE = 60
 MOST_SUGGESTIONS = 200
 # Controls that are shown at once; the others wait behind "more filters".
 PROMINENT = 6
+# How a field of each type is most often compared.
+_SIGNS = {type_: ":" if type_ in (FieldType.TEXT, FieldType.BOOLEAN) else ">=" for type_ in FieldType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """How one field is filtered. `kind` names the template's way to draw it."""
+    """How one field is filtered. `kind` names the template's way to draw it.
+
+    `slot` is the id of the place beside it where `problem` stands: why what it is set to cannot be read.
+    """
 
     kind: str
     label: str
@@ -46,32 +52,64 @@ class Control:
     choices: tuple[Choice, ...] = ()
     suggestions: tuple[str, ...] = ()
     type: str = "text"
+    slot: str = ""
+    problem: str = ""
 
     @property
     def is_set(self) -> bool:
-        return any(item.value for item in self.inputs) or any(choice.chosen and choice.value for choice in self.choices)
+        return (
+            bool(self.problem)
+            or any(item.value for item in self.inputs)
+            or any(choice.chosen and choice.value for choice in self.choices)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class FilterForm:
-    """The controls of a collection, and the filters of the address that no control stands for."""
+    """The controls of a collection, and the filters of the address that no control stands for.
+
+    `spare_slots` are those of fields without a control: an answer fills every field's. `typed` shows how one of the
+    fields is filtered in the question.
+    """
 
     prominent: Sequence[Control]
     others: Sequence[Control]
     hidden: Sequence[tuple[str, str]]
+    spare_slots: Sequence[str]
+    typed: str
 
     @property
     def others_are_set(self) -> bool:
         return any(control.is_set for control in self.others)
 
 
-def filter_form(collection: Collection, parameters: Parameters) -> FilterForm:
-    """Return the form's filters as `parameters` set them."""
+def filter_form(
+    collection: Collection, parameters: Parameters, *, wrong_field: str = "", problem: str = ""
+) -> FilterForm:
+    """Return the form's filters as `parameters` set them, with what is wrong beside the field that it is about."""
+    controls, spare_slots = [], []
     fields = MetadataField.objects.filter(collection=collection, filterable=True)
-    controls = [control for field in fields if (control := _control(field, parameters))]
+    for field in fields:
+        slot, control = _slot_of(field.name), _control(field, parameters)
+        if control is None:
+            spare_slots.append(slot)
+        else:
+            controls.append(replace(control, slot=slot, problem=problem if field.name == wrong_field else ""))
     shown = {item.key for control in controls for item in control.inputs}
     hidden = [pair for pair in parameters.filters if pair[0] not in shown]
-    return FilterForm(controls[:PROMINENT], controls[PROMINENT:], hidden)
+    typed = next((f"{field.name}{_SIGNS[FieldType(field.type)]}…" for field in fields), "")
+    return FilterForm(controls[:PROMINENT], controls[PROMINENT:], hidden, spare_slots, typed)
+
+
+def problem_slots(collection: Collection, *, wrong_field: str, problem: str) -> list[tuple[str, str]]:
+    """Return the id of every field's slot with what stands in it now, for a form that is on the screen already."""
+    names = MetadataField.objects.filter(collection=collection, filterable=True).values_list("name", flat=True)
+    return [(_slot_of(name), problem if name == wrong_field else "") for name in names]
+
+
+def _slot_of(field: str) -> str:
+    """Return the id of the place for what is wrong with a field; names may hold what no id may."""
+    return f"problem-{sha256(field.encode()).hexdigest()[:12]}"
 
 
 def _control(field: MetadataField, parameters: Parameters) -> Control | None:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from search_app.fusion import Method, fuse_ranks, fuse_scores, ranks
+from collections_app.fusion import SEMANTIC_WEIGHT, Method, fuse_ranks, fuse_scores, ranks
 from search_app.leg import Found, Measure
 from search_app.lexical import LexicalLeg
 from search_app.ranking import Candidate, Ranking
@@ -20,7 +20,9 @@ class HybridLeg:
     A document is shown by the passage of the leg that ranks it higher.
     """
 
-    def __init__(self, semantic: SemanticLeg, words: LexicalLeg, *, method: Method, weight: float) -> None:
+    def __init__(
+        self, semantic: SemanticLeg, words: LexicalLeg, *, method: Method, weight: float = SEMANTIC_WEIGHT
+    ) -> None:
         self._semantic = semantic
         self._words = words
         self._method = method

@@ -1,7 +1,7 @@
-"""An answer as people see it: titles with links, passages with marked words, values of fields, set filters."""
+"""An answer as people see it: titles with links, passages with marked words, values of fields."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -12,9 +12,7 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from collections_app.metadata import FieldSpec
 from collections_app.models import Chunk, MetadataField, MetadataValue
-from search_app.filters import split_key
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
@@ -44,15 +42,6 @@ class FieldValues:
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
-    """A set filter in words, and the address of the search without it."""
-
-    label: str
-    value: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """One hit. What `score` is, `measure` says."""
 
@@ -66,8 +55,10 @@ class Result:
     values: Sequence[FieldValues]
 
 
-def results_of(hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField]) -> list[Result]:
-    """Return the hits of one page, with their documents' values of `fields`."""
+def results_of(
+    hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField], *, question: str
+) -> list[Result]:
+    """Return the hits of one page, with the words of `question` marked, and their documents' values of `fields`."""
     values = _values({hit.chunk.document_id for hit in hits}, fields)
     return [
         Result(
@@ -75,7 +66,7 @@ def results_of(hits: Sequence[Hit], parameters: Parameters, fields: Sequence[Met
             url=passage_url(hit.chunk),
             address=hit.chunk.address,
             language=hit.chunk.language or hit.chunk.document.effective_language,
-            passage=excerpt(hit.chunk.text, parameters.query, length=EXCERPT_CHARACTERS),
+            passage=excerpt(hit.chunk.text, question, length=EXCERPT_CHARACTERS),
             score=hit.score,
             measure=hit.measure,
             values=_field_values(values[hit.chunk.document_id], parameters),
@@ -90,35 +81,6 @@ def passage_url(chunk: Chunk) -> str:
     if chunk.start == chunk.end:
         return path
     return f"{path}?{urlencode({'revision': chunk.revision, 'start': chunk.start, 'end': chunk.end})}#passage"
-
-
-def set_filters(parameters: Parameters, fields: Sequence[MetadataField]) -> list[Chip]:
-    """Return the set filters in words, each with the address of the search without it. They are known to be valid."""
-    labels = {field.name: str(field) for field in fields}
-    known: Mapping[str, FieldSpec] = {field.name: field.spec for field in fields}
-    chips = []
-    for key, value in parameters.filters:
-        name, operator = split_key(key, known)
-        url = parameters.without_filter(key, value).query_string or reverse("search:search")
-        chips.append(Chip(f"{labels[name]} {_sign(operator)}", _shown(value), url))
-    return chips
-
-
-def _sign(operator: str) -> str:
-    signs = {
-        "eq": "=",
-        "ne": "≠",
-        "in": _("is one of"),
-        "nin": _("is none of"),
-        "lt": "<",
-        "lte": "≤",
-        "gt": ">",
-        "gte": "≥",
-        "between": _("between"),
-        "contains": _("contains"),
-        "exists": _("given:"),
-    }
-    return signs[operator]
 
 
 def _values(document_ids: Iterable[int], fields: Sequence[MetadataField]) -> dict[int, list[MetadataValue]]:
@@ -166,7 +128,3 @@ def _as_parameter(value: Any) -> str:
             return value.isoformat()
         case _:
             return str(value)
-
-
-def _shown(value: str) -> str:
-    return {"true": _("Yes"), "false": _("No")}.get(value, value)

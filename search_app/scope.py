@@ -37,12 +37,16 @@ class Scope:
     sql: FilterSQL = field(init=False)
 
     def __post_init__(self) -> None:
-        declared = MetadataField.objects.filter(collection=self.index.collection_id, filterable=True)
+        declared = MetadataField.objects.filter(collection=self.index.collection_id, filterable=True).order_by()
         object.__setattr__(self, "sql", FilterSQL(dict(declared.values_list("name", "pk"))))
 
     @property
     def is_filtered(self) -> bool:
         return self.filter != EVERYTHING
+
+    def is_readable(self) -> bool:
+        """Return whether `user` may read the collection now."""
+        return readable_collections(self.user).filter(pk=self.index.collection_id).exists()
 
     def documents(self) -> QuerySet[Document]:
         """Return all documents in scope."""
@@ -60,7 +64,7 @@ class Scope:
             index=self.index,
             document__deleted_at=None,
             document__collection__in=readable_collections(self.user),
-        )
+        ).order_by()
         if self.is_filtered:
             chunks = chunks.filter(self.sql.condition(self.filter, document="document", form=Form.PROBE))
         return chunks

@@ -1,7 +1,7 @@
 """Run a search: question -> vector -> plan -> ranked documents -> what SQL says of them now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidSearchRequest
 from collections_app.extraction.characters import clean_text
+from collections_app.fusion import Method
+from collections_app.lexical import ANALYZER_VERSION
 from collections_app.models import Chunk, ChunkState, Collection, IndexState, User, VectorIndex
 from search_app.degradation import Code, Degradation, because
 from search_app.filters import EVERYTHING, Expression
-from search_app.fusion import SEMANTIC_WEIGHT, Method
 from search_app.hybrid import HybridLeg
 from search_app.leg import Leg, Measure
 from search_app.lexical import LexicalLeg
@@ -22,6 +23,7 @@ from search_app.ranking import Candidate, Ranking
 from search_app.scope import Scope, readable_collections
 from search_app.semantic import SemanticLeg
 from search_app.stopwatch import Stopwatch
+from search_app.weighting import Weight, weight_for
 
 PAGE_SIZE = 10
 MOST_RESULTS = 200
@@ -79,6 +81,8 @@ class SearchResponse:
     degraded: tuple[Degradation, ...] = ()
     plan: Plan | None = None
     candidates: int = 0
+    # What meaning weighed beside words; None where only one of them was asked, or ranks were fused.
+    weight: Weight | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -111,6 +115,13 @@ def search(request: SearchRequest) -> SearchResponse:
 
 
 def _answer(request: SearchRequest, index: VectorIndex, query: str) -> SearchResponse:
+    response = _found(request, index, query)
+    if request.mode is Mode.SEMANTIC or index.analyzer_version == ANALYZER_VERSION:
+        return response
+    return replace(response, degraded=(*response.degraded, because(Code.WORDS_RENEWED)))
+
+
+def _found(request: SearchRequest, index: VectorIndex, query: str) -> SearchResponse:
     watch = Stopwatch()
     scope = Scope(index, request.user, request.filter)
     words = LexicalLeg(scope, query, watch)
@@ -124,8 +135,11 @@ def _answer(request: SearchRequest, index: VectorIndex, query: str) -> SearchRes
     semantic = SemanticLeg(scope, vector, watch, words)
     if request.mode is Mode.SEMANTIC:
         return _run(request, semantic, watch)
-    method = Method.RANKS if request.mode is Mode.RRF else Method.SCORES
-    return _run(request, HybridLeg(semantic, words, method=method, weight=SEMANTIC_WEIGHT), watch)
+    if request.mode is Mode.RRF:
+        return _run(request, HybridLeg(semantic, words, method=Method.RANKS), watch)
+    weight = weight_for(index, query)
+    response = _run(request, HybridLeg(semantic, words, method=Method.SCORES, weight=weight.value), watch)
+    return replace(response, weight=weight)
 
 
 def _run(request: SearchRequest, leg: Leg, watch: Stopwatch, *degraded: Degradation) -> SearchResponse:
@@ -158,7 +172,7 @@ def _check(request: SearchRequest) -> None:
 def _serving_index(collection: Collection) -> VectorIndex | None:
     serving = Collection.objects.filter(pk=collection.pk).values("serving_index")
     serving_now = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
-    return serving_now.select_related("profile").first()
+    return serving_now.select_related("profile", "collection").first()
 
 
 def _read(leg: Leg, ranking: Ranking, start: int, end: int) -> list[Hit]:

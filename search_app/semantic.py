@@ -22,13 +22,27 @@ from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.projection import readable_collection
 from collections_app.vectors import as_vector, is_usable, live_vectors
 from collections_app.vectorstores import Match, load_vector_store
+from search_app import resident
 from search_app.degradation import Code, because, partial
 from search_app.leg import Found, Measure
 from search_app.lexical import LexicalLeg
-from search_app.planner import Plan, Strategy, plan_filtered, plan_search
+from search_app.planner import (
+    MOST_FETCHED,
+    WIDENING,
+    Counts,
+    InMemory,
+    Kept,
+    Plan,
+    Strategy,
+    plan_filtered,
+    plan_memory,
+    plan_search,
+)
 from search_app.ranking import Candidate, Ranking
+from search_app.resident import View
 from search_app.scope import Scope
 from search_app.stopwatch import Stopwatch
+from search_app.vector_memory import Compared, Mask
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +66,10 @@ class StoreNotUsable(VectorStoreError):
         self.code = code
 
 
+class MemoryNotUsable(Exception):
+    """What is in memory is not what SQL has."""
+
+
 @dataclass(frozen=True, slots=True)
 class SemanticLeg:
     """Finds the documents in scope nearest to `vector`, float32 [d], of unit length."""
@@ -65,16 +83,41 @@ class SemanticLeg:
 
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents. Whatever is wrong with the store, SQL answers, within EXACT_SECONDS."""
+        start = time.perf_counter()
+        found = self._run(wanted)
+        plan = dataclasses.replace(found.plan, milliseconds=(time.perf_counter() - start) * 1000)
+        return dataclasses.replace(found, plan=plan)
+
+    def _run(self, wanted: int) -> Found:
         with self.watch.step("count"):
-            counts = self.scope.count(wanted=wanted)
-        plan = plan_search(counts, wanted=wanted, is_filtered=self.scope.is_filtered)
-        if plan.strategy is Strategy.EXACT:
-            return self._from_sql(plan)
+            view = resident.view_of(self.scope.index, self.scope.sql)
+            memory = self._in_memory(view) if view else None
+            counts = self._counts(view, wanted)
+        plan = plan_search(counts, wanted=wanted, is_filtered=self.scope.is_filtered, memory=memory)
         try:
-            return self._from_store(plan)
-        except StoreNotUsable as error:
-            found = self._from_sql(plan)
-            return dataclasses.replace(found, degraded=(because(error.code), *found.degraded))
+            match plan.strategy:
+                case Strategy.EXACT:
+                    return self._from_sql(plan)
+                case Strategy.MEMORY if view:
+                    return self._from_memory(view, plan)
+                case _:
+                    return self._from_store(plan, view)
+        except MemoryNotUsable:
+            resident.forget(self.scope.index)
+            return self._from_sql(plan)
+
+    def _counts(self, view: View | None, wanted: int) -> Counts:
+        if view is None:
+            return self.scope.count(wanted=wanted)
+        # As many documents as wanted hold at least as many passages; where there are fewer, all are found anyway.
+        return Counts(chunks=view.memory.passages, documents=wanted)
+
+    def _in_memory(self, view: View) -> InMemory:
+        """Say what memory holds; what the filter keeps only if finding that out costs next to nothing."""
+        kept = None
+        if self.scope.is_filtered and view.knows(self.scope.filter):
+            kept = int(np.count_nonzero(view.memory.alive & view.kept(self.scope.filter)))
+        return InMemory(passages=view.memory.passages, dimensions=self.scope.index.profile.dimensions, kept=kept)
 
     def complete(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
         """Rank documents that another leg found in scope too, by their vectors in SQL."""
@@ -134,32 +177,112 @@ class SemanticLeg:
     def _newest_documents(self) -> Iterator[int]:
         return self.scope.documents().order_by("-pk").values_list("pk", flat=True).iterator(chunk_size=_SLICE)
 
+    # --- from memory ----------------------------------------------------------------------------------------------
+
+    def _from_memory(self, view: View, plan: Plan) -> Found:
+        """Compare every passage in memory that the filter keeps, and the best ones again with SQL's vectors.
+
+        More of them are asked about until enough are in scope, and until none that was not asked about could be better.
+        """
+        kept, plan = self._kept_in_memory(view, plan)
+        with self.watch.step("compare"):
+            compared = view.memory.compare(self.vector, kept)
+        ranking, asked, fetch = Ranking(), 0, plan.fetch
+        while asked < compared.count:
+            rows, similarities = compared.take(fetch)
+            asked += len(rows)
+            plan = dataclasses.replace(plan, rounds=plan.rounds + 1)
+            named = dict(zip(view.memory.chunk_ids[rows].tolist(), similarities.tolist(), strict=True))
+            with self.watch.step("check"):
+                is_any = self._offer_named(ranking, named, compared.largest_error)
+            if self._is_enough(ranking, plan.wanted, compared, asked) or not (is_any or self.scope.is_readable()):
+                break
+            fetch = min(fetch * WIDENING, MOST_FETCHED)
+        return Found(ranking=ranking, plan=plan, candidates=compared.count)
+
+    def _kept_in_memory(self, view: View, plan: Plan) -> tuple[Mask | None, Plan]:
+        if not self.scope.is_filtered:
+            return None, plan
+        with self.watch.step("count"):
+            rows = view.kept(self.scope.filter)
+            kept = Kept(
+                documents=view.memory.count_documents(rows),
+                of_documents=view.documents,
+                chunks=int(np.count_nonzero(view.memory.alive & rows)),
+            )
+        return rows, dataclasses.replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
+
+    def _offer_named(self, ranking: Ranking, named: Mapping[int, float], largest_error: float) -> bool:
+        """Offer passages in scope by SQL's vectors; return whether there were any. Raises MemoryNotUsable."""
+        superseded: set[int] = set()
+        is_any = False
+        dimensions = self.scope.index.profile.dimensions
+        known = self.scope.chunks(named).values_list("pk", "document", "state", "embedding__vector")
+        for chunk_id, document_id, state, raw in known:
+            is_any = True
+            if state == ChunkState.RETIRED:
+                superseded.add(document_id)
+            elif state == ChunkState.LIVE and raw is not None and len(raw) == 4 * dimensions:
+                similarity = float(as_vector(raw) @ self.vector)
+                if np.isfinite(similarity):
+                    if is_usable(raw, dimensions=dimensions) and abs(similarity - named[chunk_id]) > largest_error:
+                        logger.warning("Memory of index %s is not what SQL has; dropped.", self.scope.index.pk)
+                        raise MemoryNotUsable
+                    ranking.offer(Candidate(document_id, chunk_id, similarity))
+        if superseded:
+            self._offer(ranking, sorted(superseded))
+        return is_any
+
+    def _is_enough(self, ranking: Ranking, wanted: int, compared: Compared, asked: int) -> bool:
+        if len(ranking) < wanted:
+            return False
+        # Of very many that are alike, it does not matter which are shown.
+        worst = ranking.slice(wanted - 1, wanted)
+        return not worst or worst[0].score >= compared.best_left + compared.likely_error or asked >= MOST_FETCHED
+
     # --- from the store -------------------------------------------------------------------------------------------
 
-    def _from_store(self, plan: Plan) -> Found:
-        """Ask the store for ever more passages until enough documents are in scope, or it is quicker to ask SQL."""
+    def _from_store(self, plan: Plan, view: View | None) -> Found:
+        """Ask the store for ever more passages until enough documents are in scope, or there is a quicker way."""
+        try:
+            found = self._overfetch(plan, view)
+        except StoreNotUsable as error:
+            if view:
+                instead = plan_memory(plan, kept=None, reason="The store cannot answer now.")
+                found = self._from_memory(view, instead)
+            else:
+                found = self._from_sql(plan)
+            return dataclasses.replace(found, degraded=(because(error.code), *found.degraded))
+        return found
+
+    def _overfetch(self, plan: Plan, view: View | None) -> Found:
         name = readable_collection(self.scope.index)
         if name is None:
             raise StoreNotUsable(Code.STORE_FILLING)
-        if self.scope.is_filtered:
+        if view or self.scope.is_filtered:
             ranking, named = self._ask(name, plan.fetch)
+            plan = dataclasses.replace(plan, rounds=1)
             if len(ranking) >= plan.wanted:
                 return Found(ranking=ranking, plan=plan, candidates=named)
+            if view:
+                reason = "What the store named first held too few that the filter keeps."
+                return self._from_memory(view, plan_memory(plan, kept=None, reason=reason))
             with self.watch.step("count"):
                 kept = self.scope.keep()
             plan = plan_filtered(plan, kept.counts)
             if plan.strategy is Strategy.EXACT:
                 return self._compare(plan, kept.ids)
-        return self._overfetch(name, plan) or self._compare(plan, None)
+        return self._widen(name, plan)
 
-    def _overfetch(self, name: str, plan: Plan) -> Found | None:
+    def _widen(self, name: str, plan: Plan) -> Found:
         fetch: int | None = plan.fetch
         while fetch is not None:
             ranking, named = self._ask(name, fetch)
+            plan = dataclasses.replace(plan, rounds=plan.rounds + 1)
             if len(ranking) >= plan.wanted:
                 return Found(ranking=ranking, plan=plan, candidates=named)
             fetch = plan.widened(fetch) if named >= fetch else None
-        return None
+        return self._compare(plan, None)
 
     def _ask(self, name: str, fetch: int) -> tuple[Ranking, int]:
         with self.watch.step("store"):

@@ -17,7 +17,7 @@ from django_htmx.middleware import HtmxDetails
 from collections_app.models import Collection, Document, SourceFile
 from search_app.answer import answer, progress_of
 from search_app.document_page import Reference, document_page, readable_document
-from search_app.forms import filter_form
+from search_app.forms import filter_form, problem_slots
 from search_app.parameters import Parameters, whole_number
 from search_app.security import make_inert, own_files_only
 
@@ -43,8 +43,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
         found = answer(collection, parameters, request.user)
         status = found.status
         context["answer"] = found
-        if not partial:
-            context["filters"] = filter_form(collection, parameters)
+        wrong = {"wrong_field": found.wrong_field, "problem": found.problem}
+        if partial:
+            context["slots"] = problem_slots(collection, **wrong)
+        else:
+            context["filters"] = filter_form(collection, parameters, **wrong)
     template = "search_app/_answer.html" if partial else "search_app/search.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])

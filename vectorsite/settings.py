@@ -54,6 +54,7 @@ class Environment(BaseSettings):
     audit_hours: float = Field(default=1, gt=0, le=8760)
     deep_audit_hours: float = Field(default=24, gt=0, le=8760)
     chroma_file_limit_gb: int = Field(default=16, ge=1)
+    vector_memory_mb: int = Field(default=256, ge=0)
     upload_limit_mb: int = Field(default=100, ge=1)
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
@@ -285,6 +286,7 @@ CELERY_BEAT_SCHEDULE = {
     # long import: leases of dead workers and tombstones would be left until its end.
     "sweep": {"task": "collections_app.tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": 60}},
     "tidy": {"task": "collections_app.tasks.tidy", "schedule": 60.0, "options": {"expires": 60}},
+    "calibrate_due": {"task": "collections_app.tasks.calibrate_due", "schedule": 60.0, "options": {"expires": 60}},
     "audit_due": {"task": "collections_app.tasks.audit_due", "schedule": 60.0, "options": {"expires": 60}},
 }
 
@@ -333,6 +335,8 @@ STORAGES = {
     },
 }
 WHITENOISE_MANIFEST_STRICT = False
+# Of vectors that a web process keeps in memory, see search_app.resident; 0 for none.
+VECTOR_MEMORY_MB = env.vector_memory_mb
 UPLOAD_LIMIT_BYTES = env.upload_limit_mb * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20

@@ -33,6 +33,7 @@ TRAIL_ACTIONS = {
     "re-synced": gettext_lazy("re-synced"),
     "retried": gettext_lazy("retried"),
     "rebuilt": gettext_lazy("rebuilt"),
+    "calibrated": pgettext_lazy("was done", "calibrated"),
     "rebuild started": gettext_lazy("rebuild started"),
     "activated": pgettext_lazy("was done", "activated"),
     "dropped": pgettext_lazy("was done", "dropped"),

@@ -98,7 +98,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
     actions = ["resync", "retry_failures", "audit_now"]
     object_actions = ["resync", "retry_failures", "audit_now"]
     inlines = [MetadataFieldInline, GrantInline]
-    fieldsets = [(None, {"fields": ["name", "slug", "description", "visibility", "time_zone"]})]
+    fieldsets = [(None, {"fields": ["name", "slug", "description", "visibility", "time_zone", "semantic_weight"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return with_numbers(super().get_queryset(request).filter(deleted_at=None)).select_related(

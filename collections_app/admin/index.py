@@ -24,6 +24,7 @@ from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, Rea
 from collections_app.admin.pauses import Resumable, pause_fact
 from collections_app.admin.rebuilding import drop_view, switch_view, what_comes_next
 from collections_app.admin.scope import user_of
+from collections_app.admin.weighing import calibrate_indexes, weight_fact, weight_panel
 from collections_app.audit import running_audits
 from collections_app.models import (
     AccessLevel,
@@ -85,8 +86,8 @@ class VectorIndexAdmin(ReadOnlyAdmin):
     list_select_related = ["collection", "profile"]
     list_filter = [("collection", CollectionFilter), ("state", ChoicesDropdownFilter)]
     search_fields = ["collection__name"]
-    actions = ["audit_now", "audit_deeply", "rebuild"]
-    object_actions = ["audit_now", "audit_deeply", "rebuild"]
+    actions = ["audit_now", "audit_deeply", "calibrate", "rebuild"]
+    object_actions = ["audit_now", "audit_deeply", "calibrate", "rebuild"]
     fields = [
         "collection", "profile", "store", "chunk_size", "chunk_overlap", "analyzer_version", "hnsw", "state",
         "generation", "created_at", "activated_at",
@@ -141,6 +142,7 @@ class VectorIndexAdmin(ReadOnlyAdmin):
                 for state in (ChunkState.LIVE, ChunkState.STAGED, ChunkState.RETIRED)
             ],
             Fact(_("Last audit"), cells.moment(obj.audited_at)),
+            weight_fact(obj),
             *(
                 [Fact(_("What comes next"), what_comes_next(obj, services.progress(obj)))]
                 if obj.state in {IndexState.BUILDING, IndexState.STANDBY}
@@ -212,6 +214,7 @@ class VectorIndexAdmin(ReadOnlyAdmin):
                 more=cells.list_url(IndexAudit, index__id__exact=obj.pk) if len(audits) > _AUDITS else "",
                 empty=_("This index has not been compared with its store yet."),
             ),
+            weight_panel(obj),
             trail_of(obj),
         ]
 
@@ -232,6 +235,10 @@ class VectorIndexAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Audit vectors and metadata too"), permissions=["view"])
     def audit_deeply(self, request: HttpRequest, queryset: QuerySet[VectorIndex]) -> None:
         audit_indexes(self, request, queryset.exclude(state=IndexState.DROPPED), deep=True)
+
+    @admin.action(description=gettext_lazy("Learn the weight of meaning"), permissions=["rebuild"])
+    def calibrate(self, request: HttpRequest, queryset: QuerySet[VectorIndex]) -> None:
+        calibrate_indexes(self, request, self.writable(request, queryset).exclude(state=IndexState.DROPPED))
 
     @admin.action(description=gettext_lazy("Rebuild in the store"), permissions=["rebuild"])
     def rebuild(self, request: HttpRequest, queryset: QuerySet[VectorIndex]) -> None:

@@ -59,7 +59,7 @@ def add_entries(index: VectorIndex, document_ids: list[int]) -> int:
     alive = [row for row in lock_documents(document_ids).values() if row.deleted_at is None]
     known = {document_id for _, document_id in lock_entries(index.pk, document_ids)}
     lacking = [row for row in alive if row.pk not in known]
-    ledger.add_entries([index.pk], lacking, priority=1)
+    ledger.add_entries([index.pk], lacking, priority=ledger.BULK)
     return len(lacking)
 
 

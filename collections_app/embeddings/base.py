@@ -126,6 +126,23 @@ class Embedder(ABC):
         """
         return self._count(self._inputs(texts, prefix=self.passage_prefix, allow_blank=True))
 
+    def readable_share(self, text: str) -> float:
+        """Return which part of a text's characters, from 0 to 1, the model's vocabulary has a token for.
+
+        A model reads the rest as one and the same unknown token. 1 where the tokenizer is not known, has no such token,
+        or the text is blank.
+        """
+        tokenizer = self.tokenizer
+        unknown = None if tokenizer is None else _unknown_token(tokenizer)
+        if tokenizer is None or unknown is None:
+            return 1.0
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+        lengths = [end - start for start, end in encoding.offsets]
+        if not sum(lengths):
+            return 1.0
+        unread = sum(length for token, length in zip(encoding.ids, lengths, strict=True) if token == unknown)
+        return 1 - unread / sum(lengths)
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return float32 [n, d], row i the unit vector of `texts[i]`; [0, d] for no texts.
 
@@ -220,6 +237,15 @@ class Embedder(ABC):
             )
         unit: Vectors = (wide / lengths).astype(np.float32)
         return unit
+
+
+def _unknown_token(tokenizer: "Tokenizer") -> int | None:
+    """Return the id of the token for what is not in the vocabulary."""
+    for name in ("[UNK]", "<unk>"):
+        token = tokenizer.token_to_id(name)
+        if token is not None:
+            return int(token)
+    return None
 
 
 def _reason_to_refuse(text: object, *, allow_blank: bool) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -46,8 +47,11 @@ class CollectionForm(_UniqueSlug, forms.ModelForm):
 
     class Meta:
         model = Collection
-        fields = ["name", "slug", "description", "visibility", "time_zone"]
-        widgets = {"description": UnfoldAdminTextareaWidget({"rows": 3})}
+        fields = ["name", "slug", "description", "visibility", "time_zone", "semantic_weight"]
+        widgets = {
+            "description": UnfoldAdminTextareaWidget({"rows": 3}),
+            "semantic_weight": UnfoldAdminDecimalFieldWidget({"min": 0, "max": 1, "step": 0.05}),
+        }
 
 
 class CollectionAddForm(_UniqueSlug, forms.Form):

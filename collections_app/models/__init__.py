@@ -1,6 +1,7 @@
 """The relational truth: one module per noun."""
 
 from collections_app.models.account import User
+from collections_app.models.change import IndexChange
 from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Visibility
 from collections_app.models.document import Document, DocumentText, Markup, Segment, SegmentKind
 from collections_app.models.embedding import Embedding, EmbeddingProfile, EmbeddingRole
@@ -39,6 +40,7 @@ __all__ = [
     "ImportOrigin",
     "ImportOutcome",
     "IndexAudit",
+    "IndexChange",
     "IndexEntry",
     "IndexState",
     "LexicalPostings",

@@ -2,6 +2,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -80,6 +81,13 @@ class Collection(PublicModel):
     )
     time_zone = models.CharField(
         _("time zone"), max_length=64, default="UTC", help_text=_("Dates with a time but no zone are read in this one.")
+    )
+    semantic_weight = models.FloatField(
+        _("weight of meaning"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Beside words, from 0 to 1. Leave empty to use what was learned from the passages."),
     )
     serving_index = models.ForeignKey(
         "VectorIndex",

@@ -63,7 +63,9 @@ def _index(column: str) -> models.Index:
 class MetadataValue(models.Model):
     """One value of one field of one document, derived from `Document.metadata`, in the column of the field's type."""
 
-    document = models.ForeignKey(Document, verbose_name=_("document"), on_delete=models.CASCADE, related_name="values")
+    document = models.ForeignKey(
+        Document, verbose_name=_("document"), on_delete=models.CASCADE, related_name="values", db_index=False
+    )
     field = models.ForeignKey(
         MetadataField, verbose_name=_("field"), on_delete=models.CASCADE, related_name="values", db_index=False
     )
@@ -79,7 +81,11 @@ class MetadataValue(models.Model):
         verbose_name = _("metadata value")
         verbose_name_plural = _("metadata values")
         ordering = ["document", "field", "position"]
-        indexes = [_index(column) for column in ("text", "integer", "number", "boolean", "date", "datetime")]
+        indexes = [
+            # Whether documents at hand have a value in a range: without it SQLite reads the whole range for each.
+            models.Index(fields=["document", "field"], name="metadatavalue_document"),
+            *(_index(column) for column in ("text", "integer", "number", "boolean", "date", "datetime")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.field.name}={self.value}"

@@ -35,6 +35,7 @@ class VectorIndex(PublicModel):
     chunk_overlap = models.PositiveIntegerField(
         _("chunk overlap"), default=0, help_text=_("Tokens that neighbouring passages share.")
     )
+    # By which analysis the words of all its rows were found. Of another one than today's, they are found anew.
     analyzer_version = models.PositiveIntegerField(_("analyser version"), default=1, editable=False)
     hnsw = models.JSONField(_("HNSW settings"), default=dict, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=IndexState.choices, default=IndexState.BUILDING)
@@ -46,6 +47,13 @@ class VectorIndex(PublicModel):
     problem = models.TextField(_("what stands in the way"), blank=True, editable=False)
     # On standby: when it is dropped, so that nobody pays for two indexes for ever.
     standby_until = models.DateTimeField(_("kept until"), null=True, editable=False)
+    # What meaning weighs beside words, from 0 to 1, learned from these passages; null where they say nothing.
+    semantic_weight = models.FloatField(_("calibrated weight of meaning"), null=True, editable=False)
+    # calibration.Evidence as JSON, and the weights by language where there was enough of one.
+    calibration = models.JSONField(_("evidence of the calibration"), default=dict, blank=True, editable=False)
+    calibrated_at = models.DateTimeField(_("calibrated"), null=True, editable=False)
+    # The worker that calibrates has it to itself until then.
+    calibrator_expires_at = models.DateTimeField(_("calibrator's lease expires"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("vector index")

@@ -17,6 +17,7 @@ class LexicalRow(models.Model):
     length = models.PositiveIntegerField(_("length"))
     # A lexical.Bag: numbers of the terms, then how often each occurs.
     terms = models.BinaryField(_("terms"))
+    analyzer_version = models.PositiveSmallIntegerField(_("analyser version"), default=1)
     # Whether a segment's postings hold it. What they do not hold yet is read row by row.
     merged = models.BooleanField(_("merged"), default=False)
 

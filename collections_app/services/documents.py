@@ -14,9 +14,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
-from collections_app import ledger, tasks
+from collections_app import changes, ledger, tasks
 from collections_app.drafts import DocumentInput, Draft, clean, prepare
 from collections_app.exceptions import InvalidDocument, VectorsiteError
+from collections_app.ledger import BULK, INTERACTIVE
 from collections_app.locks import lock_documents, lock_entries, lock_indexes, lock_live_indexes
 from collections_app.models import (
     Chunk,
@@ -35,7 +36,6 @@ from collections_app.models import (
 from collections_app.trail import record_many
 from collections_app.visibility import retire, retire_superseded
 
-INTERACTIVE, BULK = 0, 1
 BATCH = 200
 BATCH_CHARACTERS = 2_000_000
 
@@ -178,6 +178,8 @@ class _Writer:
             outcomes[key] = ImportOutcome.UPDATED
         self._insert(created, [index.pk for index in indexes])
         self._update(updated, retexted)
+        for index in indexes:
+            changes.note(index.pk, documents=[row.pk for row, _ in updated])
         rows = existing | {draft.key: row for row, draft in created}
         self._adopt([row for key, row in rows.items() if outcomes.get(key) == ImportOutcome.UNCHANGED])
         record_many(self.user, {"created": [row for row, _ in created], "updated": [row for row, _ in updated]})
@@ -342,6 +344,9 @@ def resync(documents: QuerySet[Document]) -> int:
             lock_entries(None, batch)
             Document.objects.filter(pk__in=batch).update(revision=F("revision") + 1)
             ledger.want(batch, priority=INTERACTIVE)
+            # Fields are declared otherwise in the same transaction.
+            for index_id in sorted(index_ids):
+                changes.note(index_id, documents=batch)
             tasks.ring_after_commit(index_ids)
         total += len(batch)
     return total

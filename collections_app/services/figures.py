@@ -103,7 +103,15 @@ class _Sample:
         self._characters += max(1, document.size)
         if document.content:
             try:
-                self._inputs += cut_document(self._index, self._embedder, document, document.content)[2]
+                parts = cut_document(
+                    self._index,
+                    self._embedder,
+                    title=document.title,
+                    text=document.content.text,
+                    markup=document.content.markup,
+                    segments=list(document.content.segments.all()),
+                )
+                self._inputs += parts[2]
             except DocumentCannotBeChunked:
                 return
 

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from collections_app import projection, sweeping, tasks
 from collections_app.exceptions import RebuildRefused
+from collections_app.lexical import ANALYZER_VERSION
 from collections_app.locks import lock_live_indexes
 from collections_app.models import (
     Collection,
@@ -28,6 +29,7 @@ def give_index(
     index = VectorIndex.objects.create(
         collection=collection,
         profile=profile,
+        analyzer_version=ANALYZER_VERSION,
         state=IndexState.SERVING,
         chunk_size=chunk_size or min(200, profile.max_tokens),
         chunk_overlap=chunk_overlap,
@@ -82,7 +84,7 @@ def plan_index(
         hnsw=like.hnsw,
         chunk_size=size,
         chunk_overlap=overlap,
-        analyzer_version=like.analyzer_version,
+        analyzer_version=ANALYZER_VERSION,
         state=IndexState.BUILDING,
     )
 

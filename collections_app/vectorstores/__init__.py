@@ -4,7 +4,7 @@ from collections_app.vectorstores.base import Capabilities, CollectionSpec, Hnsw
 from collections_app.vectorstores.loading import load_vector_store
 from collections_app.vectorstores.records import Match, Record, Vector
 from collections_app.vectorstores.values import MetadataValue, Scalar
-from collections_app.vectorstores.where import And, Comparison, Operator, Or, Where
+from collections_app.vectorstores.where import And, Comparison, Not, Operator, Or, Where
 
 __all__ = [
     "And",
@@ -14,6 +14,7 @@ __all__ = [
     "HnswSettings",
     "Match",
     "MetadataValue",
+    "Not",
     "Operator",
     "Or",
     "Record",

@@ -196,6 +196,10 @@ class VectorStore(ABC):
         found = self._query(name, query, limit=limit, where=where)
         return sorted(found, key=lambda match: (-match.similarity, match.id))
 
+    def can_filter(self, where: Where) -> bool:
+        """Say whether `query` takes this expression; it raises FilterNotSupported otherwise."""
+        return True
+
     def fetch(self, name: str, ids: Iterable[int], *, vectors: bool = True) -> list[Record]:
         """The records with these ids in the order asked for; ids that are not there are left out.
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from collections_app.exceptions import (
     ConfigurationError,
+    FilterNotSupported,
     VectorStoreCollectionBroken,
     VectorStoreCollectionMissing,
     VectorStoreUnavailable,
@@ -156,6 +157,13 @@ class ChromaVectorStore(VectorStore):
 
     def health(self) -> None:
         self._require_database()
+
+    def can_filter(self, where: Where) -> bool:
+        try:
+            compile_where(where)
+        except FilterNotSupported:
+            return False
+        return True
 
     def _dimensions(self, name: str) -> int | None:
         metadata = self._on(name, lambda collection: collection.metadata)

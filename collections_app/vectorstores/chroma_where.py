@@ -2,8 +2,9 @@
 
 Chroma 1.5.9 differs from the port in these points:
 
-* `$ne` and `$nin` also match records without the key. For numbers, unequal is written as less or greater; for booleans
-  as equal to the other one; for text nothing says it.
+* `$ne`, `$nin` and `$not_contains` are the plain negations of `$eq`, `$in` and `$contains`: they also match records
+  without the key. They write `Not` of these; and nothing writes `Not` of an order, or of anything else. The port's
+  unequal is written as less or greater for numbers, as equal to the other one for booleans; for text nothing says it.
 * Orders exist for numbers only.
 * A comparison with a number looks at whole and at fractional stored numbers, and cuts the operand off towards zero for
   the whole ones: `5.5` equals a stored `5`, and `-5` is not greater than `-5.5`.
@@ -17,13 +18,16 @@ from typing import Any, TypeAlias
 
 from collections_app.exceptions import FilterNotSupported
 from collections_app.vectorstores.values import Scalar
-from collections_app.vectorstores.where import And, Comparison, Operator, Where
+from collections_app.vectorstores.where import And, Comparison, Not, Operator, Or, Where
 
 ChromaWhere: TypeAlias = dict[str, Any]
 
 MAX_CLAUSES = 200
 MAX_VALUES = 10_000
 MAX_DEPTH = 12
+
+_NEGATIONS = {"$eq": "$ne", "$in": "$nin", "$contains": "$not_contains"}
+_OPPOSITES = {"$gt": "$lte", "$lt": "$gte"}
 
 _EXACT_FLOATS = 2**53
 """Beyond it whole numbers and floats no longer correspond one to one."""
@@ -42,10 +46,53 @@ def compile_where(where: Where) -> ChromaWhere:
 
 
 def _compile(where: Where) -> ChromaWhere:
-    if isinstance(where, Comparison):
-        return _compile_comparison(where)
-    clauses = [_compile(clause) for clause in where.clauses]
-    return _all(clauses) if isinstance(where, And) else _any(clauses)
+    match where:
+        case Comparison():
+            return _compile_comparison(where)
+        case Not(clause):
+            return _compile_negation(clause)
+        case And(clauses):
+            return _all([_compile(clause) for clause in clauses])
+        case Or(clauses):
+            return _any([_compile(clause) for clause in clauses])
+
+
+def _compile_negation(where: Where) -> ChromaWhere:
+    match where:
+        case Comparison():
+            return _negated(_compile_comparison(where), where)
+        case Not(clause):
+            return _compile(clause)
+        case And(clauses):
+            return _any([_compile_negation(clause) for clause in clauses])
+        case Or(clauses):
+            return _all([_compile_negation(clause) for clause in clauses])
+
+
+def _negated(compiled: ChromaWhere, comparison: Comparison) -> ChromaWhere:
+    """The negation of a compiled comparison, record by record, those without the key included."""
+    (key, operand), *_ = compiled.items()
+    if key == "$or":
+        return _all([_negated(clause, comparison) for clause in operand])
+    if key == "$and":
+        return _negated_conjunction(operand, comparison)
+    ((operator, value),) = operand.items()
+    if operator not in _NEGATIONS:
+        raise FilterNotSupported(
+            f"Chroma cannot negate '{comparison.op}' ({comparison.field}) with the records that have no value. Filter "
+            "the answer instead."
+        )
+    return {key: {_NEGATIONS[operator]: value}}
+
+
+def _negated_conjunction(clauses: list[ChromaWhere], comparison: Comparison) -> ChromaWhere:
+    if comparison.op not in (Operator.EQ, Operator.IN):
+        return _any([_negated(clause, comparison) for clause in clauses])
+    # Equal to a number that is not whole: `$ne` leaves out the whole number beside it, which its bound brings back.
+    equal, bound = clauses
+    ((field, operand),) = bound.items()
+    ((operator, value),) = operand.items()
+    return _any([_negated(equal, comparison), {field: {_OPPOSITES[operator]: value}}])
 
 
 def _compile_comparison(comparison: Comparison) -> ChromaWhere:

@@ -8,6 +8,7 @@ An adapter compiles an expression into its store's filter language; what it cann
   numbers are one. `ne` of two types is false as well.
 * Scalar comparisons are false for a list; `contains` is true for a list that has the value, and false for a scalar.
 * Text is equal, and ordered, by code points.
+* `Not` is true for every record for which its clause is false, so for those without the key too.
 """
 
 from collections.abc import Mapping
@@ -96,7 +97,14 @@ class Or:
         _require_clauses(self.clauses, "or")
 
 
-Where: TypeAlias = And | Or | Comparison
+@dataclass(frozen=True, slots=True)
+class Not:
+    """True where the clause is false."""
+
+    clause: "Where"
+
+
+Where: TypeAlias = And | Or | Not | Comparison
 
 _ORDERS = {Operator.GT: gt, Operator.GTE: ge, Operator.LT: lt, Operator.LTE: le}
 
@@ -114,6 +122,8 @@ def matches(where: Where, metadata: Mapping[str, Any]) -> bool:
         return all(matches(clause, metadata) for clause in where.clauses)
     if isinstance(where, Or):
         return any(matches(clause, metadata) for clause in where.clauses)
+    if isinstance(where, Not):
+        return not matches(where.clause, metadata)
     return where.field in metadata and _holds(where, metadata[where.field])
 
 

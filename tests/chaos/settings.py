@@ -1,11 +1,13 @@
 """The site's own settings for the chaos suite.
 
-The rarer sweeps come often (`TIDY_SECONDS`), a small collection is searched as a large one is (`EXACT_CHUNKS`), an
-embedding server can be misled, and `SABOTAGE` names a safeguard that this site is to run without.
+The rarer sweeps come often (`TIDY_SECONDS`). A small collection is searched as a large one is (`EXACT_CHUNKS`), now by
+the store and now in memory. An embedding server can be misled, and `SABOTAGE` names a safeguard that is to be missing.
 """
 
 import os
+import random
 from functools import partial
+from typing import Any
 
 from search_app import planner
 from vectorsite.private import crash_report, report_stuck
@@ -13,6 +15,16 @@ from vectorsite.settings import *  # noqa: F403
 from vectorsite.settings import CELERY_BEAT_SCHEDULE, EMBEDDERS, INSTALLED_APPS, VAR_DIR, VECTOR_STORES
 
 planner.EXACT_CHUNKS = int(os.environ.get("EXACT_CHUNKS", "20"))
+planner.LEAST_IN_MEMORY = int(os.environ.get("LEAST_IN_MEMORY", "20"))
+_plan_search = planner.plan_search
+
+
+def _plan_either_way(*counts: Any, memory: Any, **known: Any) -> planner.Plan:
+    return _plan_search(*counts, memory=random.choice((memory, None)), **known)
+
+
+# Before anybody has imported it.
+planner.plan_search = _plan_either_way  # type: ignore[assignment]
 _tidy_seconds = float(os.environ.get("TIDY_SECONDS", "2"))
 # Where a round takes longer than that, rounds must not queue up before everything else.
 CELERY_BEAT_SCHEDULE["tidy"] |= {"schedule": _tidy_seconds, "options": {"expires": _tidy_seconds}}

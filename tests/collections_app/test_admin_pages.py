@@ -19,6 +19,7 @@ from collections_app.models import (
     Import,
     ImportItem,
     ImportOrigin,
+    IndexChange,
     IndexEntry,
     LexicalPostings,
     LexicalRow,
@@ -46,7 +47,7 @@ def filled(collection: Collection, drain: Drain, admin_user: User) -> Collection
 def test_every_model_of_the_site_is_registered_but_what_is_packed_numbers() -> None:
     from django.apps import apps
 
-    packed = {LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
+    packed = {IndexChange, LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
     assert set(apps.get_app_config("collections_app").get_models()) - set(REGISTERED) == packed
 
 

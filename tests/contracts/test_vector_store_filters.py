@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collections_app.exceptions import FilterNotSupported, InvalidFilter
-from collections_app.vectorstores import And, Comparison, Operator, Or, Record, VectorStore, Where
+from collections_app.vectorstores import And, Comparison, Not, Operator, Or, Record, VectorStore, Where
 from collections_app.vectorstores.chroma_where import compile_where
 from collections_app.vectorstores.where import matches
 from tests.contracts.stored_vectors import spec, vector
@@ -140,6 +140,51 @@ def test_a_comparison_with_a_missing_key_is_false_whatever_the_operator(filled: 
 )
 def test_clauses_combine(filled: Filled, where: Where) -> None:
     assert filled.kept(where) == meant(where) != set()
+
+
+@pytest.mark.parametrize("op", [Operator.EQ, Operator.CONTAINS])
+@pytest.mark.parametrize("value", [*TEXTS, *NUMBERS, -5, True, False])
+def test_what_is_not_equal_or_not_contained_is_everything_else_without_the_key_too(
+    filled: Filled, op: Operator, value: Any
+) -> None:
+    where = Not(Comparison("field", op, value))
+
+    assert filled.kept(where) == meant(where) == STORED.keys() - filled.kept(Comparison("field", op, value))
+
+
+@pytest.mark.parametrize("values", [("a", "b"), ("导演",), (5, 5.5, -5.5), (-0.5, 0.5), (0, 1), (True,), (True, False)])
+def test_what_is_none_of_several_is_everything_else_without_the_key_too(
+    filled: Filled, values: tuple[Any, ...]
+) -> None:
+    where = Not(Comparison("field", Operator.IN, values))
+
+    assert filled.kept(where) == meant(where)
+    assert {0, 1} <= filled.kept(where)
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        And((Comparison("field", Operator.EQ, "a"), Comparison("other", Operator.EQ, 1))),
+        Or((Comparison("field", Operator.IN, (6, 7)), Not(Comparison("other", Operator.EQ, 2)))),
+        Not(And((Comparison("field", Operator.CONTAINS, "a"), Comparison("other", Operator.GT, 1)))),
+        Comparison("field", Operator.NE, True),
+        Comparison("field", Operator.NIN, (True, False)),
+    ],
+)
+def test_negations_reach_into_what_they_negate(filled: Filled, clause: Where) -> None:
+    assert filled.kept(Not(clause)) == meant(Not(clause)) != set()
+
+
+@pytest.mark.parametrize("op", [Operator.GT, Operator.GTE, Operator.LT, Operator.LTE, Operator.NE, Operator.NIN])
+def test_a_negated_order_is_everything_else_or_refused(filled: Filled, op: Operator) -> None:
+    where = Not(Comparison("field", op, (5, 6) if op.takes_several else 5))
+
+    if filled.store.can_filter(where):
+        assert filled.kept(where) == meant(where)
+    else:
+        with pytest.raises(FilterNotSupported, match=f"cannot negate '{op}'"):
+            filled.kept(where)
 
 
 def test_a_filter_that_keeps_little_still_finds_all_of_it(store: VectorStore, name: str) -> None:

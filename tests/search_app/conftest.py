@@ -1,16 +1,16 @@
 """Collections to search, and short ways to ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from collections_app import services
 from collections_app.models import Collection, MetadataField
-from search_app import planner, query_vectors
+from search_app import planner, query_vectors, resident
 from search_app.filters import EVERYTHING, Expression, parse_parameters
 from search_app.search import SearchRequest, SearchResponse, search
-from tests.conftest import Drain
+from tests.conftest import Drain, serving_index
 
 FILMS: list[dict[str, object]] = [
     {"key": "alien", "text": "A crew meets a creature in space", "year": 1979, "genres": ["horror", "space"]},
@@ -102,3 +102,18 @@ def ask_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(planner, "MOST_FETCHED", most)
 
     return lower
+
+
+Remember = Callable[[Collection], None]
+
+
+@pytest.fixture
+def remember(monkeypatch: pytest.MonkeyPatch) -> Iterator[Remember]:
+    """Return a function after which a collection is searched in this process's memory, however small it is."""
+    monkeypatch.setattr(planner, "LEAST_IN_MEMORY", 0)
+
+    def read_now(collection: Collection) -> None:
+        assert resident.build(serving_index(collection))
+
+    yield read_now
+    resident.forget_all()

@@ -68,6 +68,22 @@ def test_filters_are_those_of_the_page(client: Client, films: Collection) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("question", "keys"),
+    [
+        ("space year>=2000", ["gravity"]),
+        ('space -"drifts in" genres:space', ["alien"]),
+        ("space (year<1980 OR year>2000)", ["alien", "gravity"]),
+        ("year>=2000", []),
+    ],
+)
+def test_filters_and_phrases_may_be_typed_into_the_question(
+    client: Client, films: Collection, question: str, keys: list[str]
+) -> None:
+    answer = client.get("/api/search", {"q": question, "collection": "films"}).json()
+    assert (answer["query"], sorted(hit["key"] for hit in answer["hits"])) == (question, keys)
+
+
 def test_limit_and_offset_cut_the_ranking_into_pages(client: Client, films: Collection) -> None:
     whole = keys(get(client, q="space", collection="films"))
     pages = [get(client, q="space", collection="films", limit=2, offset=offset) for offset in (0, 2, 4)]

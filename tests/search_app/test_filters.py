@@ -1,32 +1,14 @@
-"""User input -> filter expression, and what the compiled SQL keeps."""
+"""Query strings -> filter expression. What an expression keeps is in contracts/test_filter_agreement.py."""
 
-import random
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from collections_app import services
 from collections_app.exceptions import InvalidFilter
 from collections_app.metadata import FieldSpec, FieldType
-from collections_app.models import Chunk, Collection, Document
-from search_app.filter_sql import FilterSQL, Form
-from search_app.filters import (
-    EVERYTHING,
-    OPERATORS,
-    And,
-    Condition,
-    Expression,
-    Not,
-    Or,
-    operators_of,
-    parse_parameters,
-)
-from tests.conftest import Drain
-from tests.search_app.conftest import declare
+from search_app.filters import EVERYTHING, And, Condition, Expression, parse_parameters, split_values
 
 KIND = FieldSpec("kind", FieldType.TEXT)
 YEAR = FieldSpec("year", FieldType.INTEGER)
@@ -57,6 +39,8 @@ def parse(*pairs: tuple[str, str], fields: list[FieldSpec] | None = None, tz: st
         ("year__exists", "false", YEAR, "exists", (False,)),
         ("day__lte", "2024-05-31", DAY, "lte", (date(2024, 5, 31),)),
         ("marks__contains", "3", MARKS, "contains", (3,)),
+        ("tags__any", 'a,"b, c"', TAGS, "any", ("a", "b, c")),
+        ("marks__all", "1,2", MARKS, "all", (1, 2)),
     ],
 )
 def test_a_parameter_is_read_as_a_condition_of_the_fields_type(
@@ -115,6 +99,10 @@ def test_what_no_database_can_store_is_taken_out_of_values() -> None:
         ("year__in", ",", ["year", "0 values"]),
         ("year__exists", "perhaps", ["perhaps", "true or false"]),
         ("kind__in", ",".join("x" * 501), ["kind", "501 values", "500"]),
+        ("kind__any", "a", ["any", "kind", "contains, exists"]),
+        ("seen__contains", "true", ["contains", "seen", "eq, ne"]),
+        ("yaer", "2000", ["yaer", "Did you mean “year”?"]),
+        ("Kind", "a", ["Did you mean “kind”?"]),
     ],
 )
 def test_what_cannot_be_a_filter_is_refused_with_field_operator_and_remedy(
@@ -136,126 +124,28 @@ def test_a_collection_without_filters_says_so() -> None:
         parse_parameters([("kind", "x")], [], tz=UTC)
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a, b,,c ", ["a", "b", "c"]),
+        ('"a,b",c', ["a,b", "c"]),
+        (' "say ""hi""" , x', ['say "hi"', "x"]),
+        ('5" disk,7', ['5" disk', "7"]),
+        ('"open,b', ['"open', "b"]),
+        ('""', [""]),
+        ("", []),
+    ],
+)
+def test_a_list_is_cut_at_commas_that_are_not_in_quotes(text: str, values: list[str]) -> None:
+    assert split_values(text) == values
+
+
+def test_one_operator_given_more_often_than_a_statement_should_hold_is_refused() -> None:
+    with pytest.raises(InvalidFilter, match="51 filters; at most 50"):
+        parse(*(("tags__contains", str(number)) for number in range(51)))
+
+
 def test_more_conditions_than_a_statement_should_hold_are_refused() -> None:
     fields = [FieldSpec(f"f{number}", FieldType.TEXT) for number in range(51)]
     with pytest.raises(InvalidFilter, match="51 filters; at most 50"):
         parse(*((field.name, "x") for field in fields), fields=fields)
-
-
-# --- what is kept -------------------------------------------------------------------------------------------------
-
-WORDS = ["a", "ab", "AB", "b", "Éa", "éA", "中文", "z_%", "10"]
-POOLS: dict[FieldType, list[Any]] = {
-    FieldType.TEXT: WORDS,
-    FieldType.INTEGER: [-(2**40), -1, 0, 1, 2, 3],
-    FieldType.NUMBER: [-1.5, 0.0, 0.5, 1e300],
-    FieldType.BOOLEAN: [True, False],
-    FieldType.DATE: [date(1999, 12, 31), date(2000, 1, 1), date(2024, 2, 29)],
-    FieldType.DATETIME: [datetime(2000, 1, day, 12, tzinfo=UTC) for day in (1, 2, 3)],
-}
-
-
-def keeps(expression: Expression, values: dict[str, list[Any]]) -> bool:
-    """The reference: what the documentation promises, in as few lines as it takes."""
-    match expression:
-        case And(parts):
-            return all(keeps(part, values) for part in parts)
-        case Or(parts):
-            return any(keeps(part, values) for part in parts)
-        case Not(part):
-            return not keeps(part, values)
-        case Condition(field, operator, operands):
-            own = values.get(field.name, [])
-            return holds(operator, field, own, operands)
-
-
-def holds(operator: str, field: FieldSpec, own: list[Any], operands: tuple[Any, ...]) -> bool:
-    first = operands[0]
-    match operator:
-        case "exists":
-            return bool(own) is bool(first)
-        case "ne" | "nin":
-            return bool(own) and not set(own) & set(operands)
-        case "contains" if field.type is FieldType.TEXT and not field.is_list:
-            return any(ascii_lower(first) in ascii_lower(value) for value in own)
-        case "eq" | "in" | "contains":
-            return bool(set(own) & set(operands))
-        case "between":
-            return any(first <= value <= operands[1] for value in own)
-    compare = {"lt": lambda v: v < first, "lte": lambda v: v <= first, "gt": lambda v: v > first}
-    return any(compare.get(operator, lambda v: v >= first)(value) for value in own)
-
-
-def ascii_lower(text: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
-
-
-def conditions() -> st.SearchStrategy[Condition]:
-    def operands(field: FieldSpec, operator: str) -> st.SearchStrategy[tuple[Any, ...]]:
-        if operator == "exists":
-            return st.tuples(st.booleans())
-        one = st.sampled_from(POOLS[field.type])
-        match OPERATORS[operator].operands.name:
-            case "TWO":
-                return st.tuples(one, one)
-            case "MANY":
-                return st.lists(one, min_size=1, max_size=3).map(tuple)
-        return st.tuples(one)
-
-    pairs = st.sampled_from([(field, operator) for field in FIELDS for operator in operators_of(field)])
-    return pairs.flatmap(lambda pair: operands(*pair).map(lambda values: Condition(*pair, values)))
-
-
-def expressions() -> st.SearchStrategy[Expression]:
-    def branch(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-        several = st.lists(parts, max_size=3).map(tuple)
-        return several.map(And) | several.map(Or) | parts.map(Not)
-
-    return st.recursive(conditions(), branch, max_leaves=5)
-
-
-@pytest.fixture
-def shelf(db: None, drain: Drain) -> tuple[Collection, dict[int, dict[str, list[Any]]]]:
-    """An indexed collection of 40 documents with random values, many missing; and the values by primary key."""
-    chance = random.Random(7)
-    collection = services.create_collection("Shelf")
-    declare(collection, **{field.name: field.type.value + "*" * field.is_list for field in FIELDS})
-    values: dict[str, dict[str, list[Any]]] = {}
-    for number in range(40):
-        row = values[str(number)] = {}
-        for field in FIELDS:
-            if chance.random() < 0.7:
-                row[field.name] = chance.sample(POOLS[field.type], chance.randint(1, 2) if field.is_list else 1)
-    rows = [
-        services.DocumentInput(key=key, text=f"document {key}", metadata={
-            field.name: [plain(value) for value in row[field.name]] if field.is_list else plain(row[field.name][0])
-            for field in FIELDS
-            if field.name in row
-        })
-        for key, row in values.items()
-    ]  # fmt: skip
-    assert [saved.error for saved in services.save_documents(collection, rows) if saved.error] == []
-    drain(collection)
-    ids = dict(Document.objects.filter(collection=collection).values_list("key", "pk"))
-    return collection, {ids[key]: row for key, row in values.items()}
-
-
-def plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(expression=expressions())
-def test_sql_keeps_exactly_what_the_reference_keeps_in_both_forms(
-    shelf: tuple[Collection, dict[int, dict[str, list[Any]]]], expression: Expression
-) -> None:
-    collection, values = shelf
-    sql = FilterSQL(dict(collection.fields.values_list("name", "pk")))
-    wanted = {pk for pk, row in values.items() if keeps(expression, row)}
-    documents = Document.objects.filter(collection=collection)
-    for form in Form:
-        kept = documents.filter(sql.condition(expression, document="pk", form=form))
-        assert set(kept.values_list("pk", flat=True)) == wanted
-    chunks = Chunk.objects.filter(index=collection.serving_index_id)
-    kept_chunks = chunks.filter(sql.condition(expression, document="document", form=Form.PROBE))
-    assert set(kept_chunks.values_list("document", flat=True)) == wanted

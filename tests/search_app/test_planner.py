@@ -3,13 +3,16 @@
 import pytest
 
 from search_app.planner import (
+    COSTS,
     EXACT_CHUNKS,
     LEAST_FETCHED,
     MOST_FETCHED,
     Counts,
+    InMemory,
     Kept,
     Plan,
     Strategy,
+    overfetch_cost,
     plan_filtered,
     plan_search,
 )
@@ -75,3 +78,59 @@ def test_each_widening_is_four_times_wider_up_to_a_limit() -> None:
     while (wider := first().widened(steps[-1])) is not None:
         steps.append(wider)
     assert steps == [50, 200, 800, 3200, MOST_FETCHED]
+
+
+# --- with the index in memory -----------------------------------------------------------------------------------------
+
+
+def with_memory(passages: int, *, kept: int | None = None, wanted: int = 11, is_filtered: bool = True) -> Plan:
+    memory = InMemory(passages=passages, dimensions=384, kept=kept)
+    counts = Counts(chunks=passages, documents=wanted)
+    return plan_search(counts, wanted=wanted, is_filtered=is_filtered, memory=memory)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 10, 1_000, 10_000, 50_000, 100_000])
+def test_a_filter_whose_passages_are_known_is_answered_in_memory_up_to_a_hundred_thousand(kept: int) -> None:
+    plan = with_memory(100_000, kept=kept)
+    assert (plan.strategy, plan.fetch) == (Strategy.MEMORY, 43)
+
+
+def test_a_filter_that_keeps_much_of_very_much_is_answered_by_the_store() -> None:
+    plan = with_memory(2_000_000, kept=1_000_000)
+    assert (plan.strategy, plan.fetch) == (Strategy.OVERFETCH, 100)
+    assert with_memory(2_000_000, kept=2_000).strategy is Strategy.MEMORY
+
+
+def test_the_store_is_not_considered_where_it_would_not_name_enough() -> None:
+    assert [estimate.strategy for estimate in with_memory(2_000_000, kept=9_000).considered] == [Strategy.MEMORY]
+
+
+def test_without_a_filter_the_store_answers_as_soon_as_comparing_all_takes_longer() -> None:
+    assert with_memory(20_000, is_filtered=False).strategy is Strategy.MEMORY
+    assert with_memory(500_000, is_filtered=False).strategy is Strategy.OVERFETCH
+
+
+@pytest.mark.parametrize("passages", [1, 900, 5_000, 100_000, 10_000_000])
+@pytest.mark.parametrize("kept", [None, 0, 5])
+@pytest.mark.parametrize("is_filtered", [False, True])
+@pytest.mark.parametrize("wanted", [1, 11, 201])
+def test_the_cheapest_of_what_was_considered_is_taken(
+    passages: int, kept: int | None, is_filtered: bool, wanted: int
+) -> None:
+    plan = with_memory(passages, kept=kept, wanted=wanted, is_filtered=is_filtered)
+    assert min(plan.considered, key=lambda estimate: estimate.milliseconds).strategy is plan.strategy
+    assert plan.wanted == wanted
+    assert all(estimate.milliseconds > 0 for estimate in plan.considered)
+
+
+def test_a_bet_costs_what_is_lost_with_it() -> None:
+    sure, risky = (overfetch_cost(100, risk=risk, otherwise=8.0) for risk in (0.0, 0.5))
+    assert risky == sure + 4.0
+    assert sure > COSTS.store
+
+
+def test_a_plan_tells_programs_what_it_is() -> None:
+    told = with_memory(100_000, kept=1_000).as_json()
+    assert (told["strategy"], told["wanted"], told["fetch"], told["kept"]) == ("memory", 11, 43, None)
+    assert set(told["considered"]) == {"memory", "overfetch"}
+    assert "1,000 kept passages" in told["reason"]

@@ -53,6 +53,11 @@ def test_private_collections_are_searched_too(films: Collection) -> None:
     assert "Gravity" in run("space", "--collection", "films")
 
 
+def test_filters_are_read_out_of_the_question(films: Collection) -> None:
+    answer = json.loads(run('space year>=2000 "drifts in"', "--collection=films", "--json"))
+    assert (answer["query"], [hit["key"] for hit in answer["hits"]]) == ("space drifts in", ["gravity"])
+
+
 def test_an_answer_of_nothing_says_so(films: Collection) -> None:
     assert run("space", "--collection", "films", "--filter", "year=1") == "Nothing was found.\n"
 
@@ -64,6 +69,7 @@ def test_an_answer_of_nothing_says_so(films: Collection) -> None:
         (["--collection", "films", "--filter", "yeer=1"], "no filter “yeer”"),
         (["--collection", "films", "--filter", "year"], "write it like year__gte=2000"),
         (["--collection", "films", "--filter", "year=x"], "a whole number such as 1999"),
+        (["--collection", "films", "--filter", "year__any=1"], "“any” cannot be used with “year”"),
         (["--collection", "films", "--limit", "0"], "Only the best 200"),
     ],
 )

@@ -345,3 +345,85 @@ def test_somebody_without_access_to_the_administration_can_sign_in_and_out(clien
 
 def test_no_page_of_the_search_takes_a_post(client: Client, films: Collection) -> None:
     assert [client.post(address).status_code for address in ("/", "/progress/", "/healthz")] == [405, 405, 405]
+
+
+# --- filters in the question --------------------------------------------------------------------------------------
+
+
+def chips(page: Page) -> list[str | None]:
+    """Return where the set filters lead to when they are taken away."""
+    return [link["href"] for link in page.all("a", class_="chip")]
+
+
+def test_filters_typed_into_the_question_keep_documents_and_are_chips_that_can_be_taken_away(
+    client: Client, films: Collection
+) -> None:
+    page = get(client, q="space -genres:horror year>=2000", collection="films")
+    assert len(page.all("article")) == 1
+    assert "Gravity" in page.text
+    assert "not: genres = horror ×" in page.text
+    assert "year ≥ 2000 ×" in page.text
+    assert chips(page) == [
+        "?q=space+year%3E%3D2000&collection=films",
+        "?q=space+-genres%3Ahorror&collection=films",
+    ]
+    assert set(re.findall("<mark>(.*?)</mark>", client.get("/?q=space+year>=2000").content.decode())) == {"space"}
+
+
+def test_an_exact_phrase_keeps_documents_and_its_chip_lets_go_of_the_quotes_alone(
+    client: Client, films: Collection
+) -> None:
+    page = get(client, q='who are "Drifts in"', collection="films")
+    assert (len(page.all("article")), "Gravity" in page.text) == (1, True)
+    assert chips(page) == ["?q=who+are+Drifts+in&collection=films"]
+
+
+def test_typed_filters_and_those_of_the_form_all_hold(client: Client, films: Collection) -> None:
+    page = get(client, q="space genres:space", collection="films", year__lt="2000")
+    assert (len(page.all("article")), "Alien" in page.text) == (1, True)
+    assert "?q=space&collection=films" in get(client, q="space year>3000", collection="films").links()
+
+
+def test_filters_without_a_question_are_chips_on_the_welcome_page(client: Client, films: Collection) -> None:
+    page = get(client, q="year>=2000", collection="films")
+    assert "Some films." in page.text
+    assert chips(page) == ["?collection=films"]
+
+
+def test_a_typed_filter_that_cannot_be_read_says_why_and_no_button_promises_what_it_cannot(
+    client: Client, films: Collection
+) -> None:
+    response = client.get("/", {"q": "space yeer>=2000", "collection": "films"})
+    assert response.status_code == 400
+    page = Page(response)
+    assert "no filter “yeer”. Its filters are: year, genres, colour. Did you mean “year”?" in page.text
+    assert "Search without filters" not in page.text
+
+
+# --- what is wrong, beside the field ------------------------------------------------------------------------------
+
+
+def problems(page: Page, response: Any) -> list[str]:
+    """Return the texts of the places beside fields, in their order."""
+    return re.findall('class="problem" id="problem-[0-9a-f]{12}"[^>]*>([^<]*)<', response.content.decode())
+
+
+def test_what_is_wrong_with_a_filter_is_said_beside_its_field(client: Client, films: Collection) -> None:
+    response = client.get("/", {"q": "space", "year__gte": "soon"})
+    page = Page(response)
+    said = "“soon” does not fit the filter “year” (gte); give a whole number such as 1999."
+    assert sorted(problems(page, response)) == ["", "", said]
+    (wrong,) = page.all("input", name="year__gte")
+    assert wrong["aria-invalid"] == "true"
+    assert f'id="{wrong["aria-describedby"]}">{said}' in response.content.decode()
+
+
+def test_each_answer_says_anew_beside_every_field_what_is_wrong(client: Client, films: Collection) -> None:
+    whole = Page(client.get("/", {"q": "space"}))
+    slots = {found["id"] for found in whole.all("p", class_="problem")}
+    for given, count in (("soon", 1), ("2000", 0)):
+        response = client.get("/", {"q": "space", "year__gte": given}, headers=HTMX)
+        part = Page(response)
+        assert {found["id"] for found in part.all("p", class_="problem")} == slots
+        assert {found["hx-swap-oob"] for found in part.all("p", class_="problem")} == {"true"}
+        assert len([problem for problem in problems(part, response) if problem]) == count

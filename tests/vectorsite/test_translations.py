@@ -55,7 +55,7 @@ ENDS = {"...": "…", "…": "…", ".": "。", "?": "？", ":": "："}
 LITERAL = r"""u?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 # Names, codes and keys that Chinese readers know as they are.
 KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "UTC", "ms"}
-KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB"}
+KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB", "nDCG"}
 # What holds no words of the page: programs, and lists of names such as those of the world's time zones.
 UNREAD = {"script", "style", "select", "template"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle", "line", "polyline"}

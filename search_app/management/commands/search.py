@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
 from collections_app.extraction.characters import one_line
 from collections_app.models import Collection, MetadataField
-from search_app.filters import Expression, parse_parameters
+from search_app.filters import all_of, parse_parameters
+from search_app.question import parse_question
 from search_app.search import PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, search
 
 _WRONG_USE = 2
@@ -26,7 +27,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("query", help="the question")
+        parser.add_argument(
+            "query", help="the question, with filters in it as on the page: year>=2000 (see docs/search.md)"
+        )
         parser.add_argument("--collection", required=True, metavar="SLUG")
         parser.add_argument(
             "--filter",
@@ -47,10 +50,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         collection = _collection(options["collection"])
         try:
+            fields = [field.spec for field in MetadataField.objects.filter(collection=collection)]
+            tz = ZoneInfo(collection.time_zone)
+            question = parse_question(options["query"], fields, tz=tz)
             request = SearchRequest(
-                query=options["query"],
+                query=question.text,
                 collection=collection,
-                filter=_filter(collection, options["filter"]),
+                filter=all_of(parse_parameters(_pairs(options["filter"]), fields, tz=tz), question.expression),
                 mode=Mode(options["mode"]),
                 limit=options["limit"],
             )
@@ -83,15 +89,14 @@ def _collection(slug: str) -> Collection:
     return collection
 
 
-def _filter(collection: Collection, given: list[str]) -> Expression:
+def _pairs(given: list[str]) -> list[tuple[str, str]]:
     pairs = []
     for condition in given:
         key, separator, value = condition.partition("=")
         if not separator:
             raise InvalidFilter(f"The filter {condition!r} has no '='; write it like year__gte=2000.")
         pairs.append((key.strip(), value))
-    fields = MetadataField.objects.filter(collection=collection)
-    return parse_parameters(pairs, [field.spec for field in fields], tz=ZoneInfo(collection.time_zone))
+    return pairs
 
 
 def _as_json(request: SearchRequest, response: SearchResponse) -> dict[str, Any]:

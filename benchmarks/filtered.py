@@ -1,0 +1,308 @@
+"""Filtered search beside others: python -m benchmarks.filtered [--chunks 100000] [--rivals chroma lancedb pgvector]
+
+The nearest ten of so many vectors of 384 dimensions, of those that a filter keeps: shares of 50 % to 0.01 %, by one
+filter or two, which have nothing to do with the question, keep what is near to it, or what is far. Ours is the whole
+semantic leg: counting, planning, the store, memory, and every check in SQL; the database is SQLite or what DATABASE_URL
+names. Everybody is asked each question in turn. `cold` is ours with a filter that it has never been asked before,
+`no memory` ours with VECTOR_MEMORY_MB=0; `memory` and `store` take that way whatever the planner thinks.
+
+Figures go to var/reports/bench.json, all of them to var/reports/filtered.json, from which `benchmarks.filtered_chart`
+draws docs/images/filtered-search.svg. With --folder the data set is kept there and used again.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import report
+from benchmarks.filtered_data import DIMENSIONS, DataSet, Filter, K, fill_store, make, save
+from tests.chroma_server import ChromaServer
+
+if TYPE_CHECKING:
+    from collections_app.models import VectorIndex
+    from search_app.filters import Expression
+
+Find = Callable[[NDArray[np.float32], Filter], list[int]]
+REPORT = report.REPORTS / "filtered.json"
+_WARM_UP = 3
+
+
+class Ours:
+    """The semantic leg of one index, asked as the search asks it, with the vector of the question."""
+
+    def __init__(self, index: "VectorIndex") -> None:
+        from collections_app.models import Document, MetadataField
+
+        self.index = index
+        self.fields = {field.name: field.spec for field in MetadataField.objects.filter(collection=index.collection_id)}
+        first = Document.objects.filter(collection=index.collection_id).order_by("pk").first()
+        assert first is not None
+        self.first_id = first.pk
+        self.plans: list[str] = []
+
+    def find(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        from search_app.lexical import LexicalLeg
+        from search_app.scope import Scope
+        from search_app.semantic import SemanticLeg
+        from search_app.stopwatch import Stopwatch
+
+        scope, watch = Scope(self.index, None, self.expression(filter_)), Stopwatch()
+        found = SemanticLeg(scope, question, watch, LexicalLeg(scope, "", watch)).run(wanted=K)
+        if found.degraded:
+            raise SystemExit(f"The answer is degraded, so nothing was measured: {found.degraded}")
+        self.plans.append(found.plan.strategy.value)
+        return [candidate.document_id - self.first_id for candidate in found.ranking.slice(0, K)]
+
+    def find_cold(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        from search_app import resident
+
+        resident.forget_masks(self.index)
+        return self.find(question, filter_)
+
+    def find_without_memory(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        from django.conf import settings
+
+        before, settings.VECTOR_MEMORY_MB = settings.VECTOR_MEMORY_MB, 0
+        try:
+            return self.find(question, filter_)
+        finally:
+            settings.VECTOR_MEMORY_MB = before
+
+    def find_in_memory(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        with _first_fetch(lambda *_args, **_more: (None, 1.0)):
+            return self.find(question, filter_)
+
+    def find_by_store(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        from dataclasses import replace
+
+        from search_app import planner
+
+        genuine = planner._first_fetch
+
+        def always(memory: Any, **more: Any) -> tuple[int | None, float]:
+            return genuine(replace(memory, kept=None), **more)[0], -1e6
+
+        with _first_fetch(always):
+            return self.find(question, filter_)
+
+    def expression(self, filter_: Filter) -> "Expression":
+        from search_app.filters import And, Condition
+
+        tests = [
+            Condition(
+                self.fields[test.field],
+                test.operator,
+                test.value if isinstance(test.value, tuple) else (test.value,),
+            )
+            for test in filter_.tests
+        ]
+        return And(tuple(tests))
+
+
+@contextmanager
+def _first_fetch(instead: Callable[..., Any]) -> Iterator[None]:
+    from search_app import planner
+
+    genuine = planner._first_fetch
+    planner._first_fetch = instead
+    try:
+        yield
+    finally:
+        planner._first_fetch = genuine
+
+
+def measure(data: DataSet, contenders: dict[str, Find], ours: Ours) -> list[dict[str, Any]]:
+    """Ask everybody every question under every filter, in turn; return a row per contender and filter."""
+    rows: list[dict[str, Any]] = []
+    for filter_ in data.filters():
+        kept = data.mask(filter_)
+        truth = [_nearest(data, kept, question) for question in data.questions]
+        taken: dict[str, list[float]] = {name: [] for name in contenders}
+        right: dict[str, list[float]] = {name: [] for name in contenders}
+        plans: dict[str, list[str]] = {name: [] for name in contenders}
+        for find in contenders.values():
+            for question in data.questions[:_WARM_UP]:
+                find(question, filter_)
+        for number, question in enumerate(data.questions):
+            # Everybody comes first in turn, since who comes first pays for the others' leaving the caches.
+            order = list(contenders)
+            shift = number % len(order)
+            for name in order[shift:] + order[:shift]:
+                ours.plans.clear()
+                start = time.perf_counter()
+                found = contenders[name](question, filter_)
+                taken[name].append((time.perf_counter() - start) * 1000)
+                plans[name] += ours.plans
+                wanted = truth[number]
+                right[name].append(len(wanted & set(found[:K])) / len(wanted) if wanted else float(not found))
+        rows += [
+            {
+                "contender": name,
+                "relation": filter_.relation,
+                "share": filter_.share,
+                "filters": len(filter_.tests),
+                "kept": int(kept.sum()),
+                "p50_ms": round(float(np.percentile(taken[name], 50)), 2),
+                "p95_ms": round(float(np.percentile(taken[name], 95)), 2),
+                "recall": round(float(np.mean(right[name])), 4),
+                "strategies": sorted(set(plans[name])),
+            }
+            for name in contenders
+        ]
+        told = ", ".join(
+            f"{row['contender']} {row['p50_ms']}/{row['p95_ms']}" + (f" ({row['recall']})" if row["recall"] < 1 else "")
+            for row in rows[-len(contenders) :]
+        )
+        print(f"{filter_.name}: {told}", flush=True)
+    return rows
+
+
+def _nearest(data: DataSet, kept: NDArray[np.bool_], question: NDArray[np.float32]) -> set[int]:
+    rows = np.flatnonzero(kept)
+    similarities = data.vectors @ question if len(rows) > data.size / 4 else None
+    scores = similarities[rows] if similarities is not None else data.vectors[rows] @ question
+    return set(rows[np.argsort(-scores, kind="stable")[:K]].tolist())
+
+
+def figures(rows: Sequence[dict[str, Any]], *, chunks: int, conditions: str) -> None:
+    """Add the worst ratio of each promise to the common report."""
+    by = {(row["contender"], row["relation"], row["share"], row["filters"]): row for row in rows}
+
+    def worst(rival: str, chosen: Callable[[dict[str, Any]], bool]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        pairs = [
+            (row, by[rival, *rest])
+            for (contender, *rest), row in by.items()
+            if contender == "ours" and row["filters"] and (rival, *rest) in by and chosen(row)
+        ]
+        return max(pairs, key=lambda pair: pair[0]["p95_ms"] / pair[1]["p95_ms"], default=None)
+
+    def related(row: dict[str, Any]) -> bool:
+        return bool(row["relation"] != "anti-correlated" and row["kept"])
+
+    promises: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
+        "chroma_above_1_percent": ("chroma", lambda row: related(row) and row["share"] > 0.01),
+        "chroma_1_percent_and_below": ("chroma", lambda row: related(row) and row["share"] <= 0.01),
+        "chroma_anti_correlated": ("chroma", lambda row: row["relation"] == "anti-correlated"),
+        "lancedb": ("lancedb", lambda row: row["kept"] > 0),
+        "pgvector": ("pgvector", lambda row: row["kept"] > 0),
+    }
+    size = f"{chunks // 1000}k"
+    for name, (rival, chosen) in promises.items():
+        if pair := worst(rival, chosen):
+            mine, other = pair
+            report.add(
+                f"filtered_{size}_{name}",
+                ours=mine["p95_ms"],
+                other=other["p95_ms"],
+                unit="ms p95",
+                conditions=f"worst ratio: {mine['share']:g} {mine['relation']}, {mine['filters']} filters, "
+                f"recall {mine['recall']} against {other['recall']}; {conditions}",
+            )
+    lowest = min((row for row in rows if row["contender"] == "ours"), key=lambda row: row["recall"])
+    report.add(f"filtered_{size}_recall", ours=lowest["recall"], other=None, unit="recall@10", conditions=conditions)
+
+
+def run(options: argparse.Namespace, folder: Path) -> None:
+    data = make(options.chunks, options.questions)
+    with ExitStack() as stack:
+        server = stack.enter_context(ChromaServer(folder / "chroma"))
+        index = site(folder, server.url, data)
+        from django.db import connection
+
+        from collections_app import projection
+        from search_app import resident
+
+        ours = Ours(index)
+        assert resident.build(index), "the index does not fit into VECTOR_MEMORY_MB"
+        contenders: dict[str, Find] = {
+            "ours": ours.find,
+            "cold": ours.find_cold,
+            "no memory": ours.find_without_memory,
+            "memory": ours.find_in_memory,
+            "store": ours.find_by_store,
+        }
+        from benchmarks import rivals
+
+        if "chroma" in options.rivals:
+            chroma = rivals.Chroma(server.url, projection.current_collection(index).name, _first_chunk(index))
+            contenders["chroma"] = lambda question, filter_: chroma.find(question, filter_, K)
+        if "lancedb" in options.rivals:
+            lance = rivals.LanceDB(folder, data)
+            contenders["lancedb"] = lambda question, filter_: lance.find(question, filter_, K)
+        if "pgvector" in options.rivals:
+            vector = rivals.PgVector(stack.enter_context(rivals.postgres(folder)), data)
+            contenders["pgvector"] = lambda question, filter_: vector.find(question, filter_, K)
+        print(f"{options.chunks:,} passages are there; p50/p95 in ms (recall where below 1):", flush=True)
+        rows = measure(data, contenders, ours)
+        memory = sum(residence.nbytes for residence in resident.residences())
+    conditions = (
+        f"{options.chunks} x {DIMENSIONS}, k={K}, {options.questions} questions, {connection.vendor}, "
+        f"{memory / 2**20:.0f} MB in memory"
+    )
+    known = json.loads(REPORT.read_text()) if REPORT.exists() else {}
+    known[f"{options.chunks} {connection.vendor}"] = {"conditions": conditions, "rows": rows}
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps(known, indent=1) + "\n")
+    figures(rows, chunks=options.chunks, conditions=conditions)
+
+
+def site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
+    """Make this process a site of its own with the data set in it; return its index."""
+    os.environ |= {"VAR_DIR": str(folder), "CHROMA_URL": chroma_url, "REDIS_URL": "redis://127.0.0.1:9/0"}
+    os.environ |= {"EMBEDDING_BACKEND": "meaningless", "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    # LanceDB warns of a coming change with every question.
+    os.environ.setdefault("LANCE_LOG", "error")
+    os.environ["VECTOR_MEMORY_MB"] = str(2 * data.size * DIMENSIONS // 2**20 + 64)
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    from collections_app.models import Chunk, VectorIndex
+
+    # A machine that is busy otherwise should not break the filling off.
+    settings.VECTOR_STORES["default"]["OPTIONS"]["timeout"] = 120.0
+    call_command("migrate", verbosity=0)
+    index = VectorIndex.objects.select_related("profile").order_by("pk").last()
+    start = time.monotonic()
+    if index is None or Chunk.objects.filter(index=index).count() != data.size:
+        index = save(data)
+    fill_store(index)
+    print(f"In SQL and in Chroma after {time.monotonic() - start:.0f} s.", flush=True)
+    return VectorIndex.objects.select_related("profile").get(pk=index.pk)
+
+
+def _first_chunk(index: "VectorIndex") -> int:
+    from collections_app.models import Chunk
+
+    first: int = Chunk.objects.filter(index=index).order_by("pk").values_list("pk", flat=True)[0]
+    return first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--questions", type=int, default=40)
+    parser.add_argument("--rivals", nargs="*", default=["chroma", "lancedb", "pgvector"])
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    if options.folder:
+        folder = options.folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        run(options, folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as name:
+            run(options, Path(name))
+
+
+if __name__ == "__main__":
+    main()

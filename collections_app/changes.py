@@ -1,0 +1,169 @@
+"""What changed in an index, told in the transaction that changes it to whoever keeps some of the index in memory.
+
+A reader notes a `Position` before it reads rows, and later asks for what came `since`. It is then told of every
+transaction whose changes its rows may lack, and maybe of some again that they have. That holds because:
+
+- The row is written by the very transaction that makes chunks live, retires them or changes metadata. A statement
+  sees both or neither.
+- On SQLite writers come one after the other, so ids tell the order of commits: what a reader did not see has a higher
+  id than what it saw.
+- On PostgreSQL ids become visible in any order. So each row has the number of its transaction, and a position has the
+  lowest number that was still running in the reader's snapshot (`pg_snapshot_xmin`). What the snapshot did not see was
+  running then or began later: its number is not below. Nobody waits for anybody; a counter in a row of the index would
+  have made its writers wait for each other until their commits, in an order that `locks` does not know.
+- A row stays for RETENTION after the sweeper, a reader too, has seen it. A position older than OLDEST_POSITION is not
+  answered, so what it has not seen is still there.
+- The last row that a position has seen must still be there with the same random number. In a database that was put
+  back it is not, even where ids and numbers of transactions have caught up.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, Func, Max, Q, Value
+from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
+from numpy.typing import NDArray
+
+from collections_app.models import IndexChange
+
+RETENTION = timedelta(hours=2)
+OLDEST_POSITION = RETENTION / 2
+# Who missed more transactions than that reads everything anew instead.
+MOST_ROWS = 2000
+_PRUNED_AT_ONCE = 5000
+
+Ids = NDArray[np.int64]
+_NO_IDS: Ids = np.empty(0, dtype=np.int64)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class _OnPostgres(Func):
+    """A number that PostgreSQL knows of the transaction or its snapshot, and 0 on SQLite."""
+
+    template = "(%(expressions)s)::text::bigint"
+    output_field = BigIntegerField()
+    asked = ""
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return f"({self.asked})::text::bigint", ()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return "0", ()
+
+
+class _ThisTransaction(_OnPostgres):
+    asked = "pg_current_xact_id()"
+
+
+class _OldestRunning(_OnPostgres):
+    asked = "pg_snapshot_xmin(pg_current_snapshot())"
+
+
+# What a position needs to know of the snapshot of the statement that reads it.
+_SNAPSHOT: dict[str, Any] = {"horizon": _OldestRunning(), "now": Now()}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a reader has seen the changes of an index: all transactions below `horizon` on PostgreSQL.
+
+    `last` and `nonce` are the last row's, None if there was none; `noted_at` is the database's time; `seen` are rows
+    that were seen and will be read again.
+    """
+
+    last: int | None = None
+    nonce: int = 0
+    horizon: int = 0
+    noted_at: datetime = _NEVER
+    seen: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came since a position, each id once at most in each column, and the position that follows."""
+
+    position: Position
+    live: Ids = field(default_factory=lambda: _NO_IDS)
+    retired: Ids = field(default_factory=lambda: _NO_IDS)
+    documents: Ids = field(default_factory=lambda: _NO_IDS)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (len(self.live) or len(self.retired) or len(self.documents))
+
+
+def note(
+    index_id: int, *, live: Iterable[int] = (), retired: Iterable[int] = (), documents: Iterable[int] = ()
+) -> None:
+    """Note what this transaction makes live, retires, or gives other metadata. Part of that transaction."""
+    columns = {"live": _packed(live), "retired": _packed(retired), "documents": _packed(documents)}
+    if any(columns.values()):
+        IndexChange.objects.bulk_create(
+            [
+                IndexChange(
+                    index_id=index_id,
+                    transaction=_ThisTransaction(),
+                    nonce=secrets.randbits(63),
+                    **columns,
+                )
+            ]
+        )
+
+
+def position(index_id: int) -> Position:
+    """Return where the changes of an index are now. What is read after this lacks nothing but what comes `since`."""
+    last = IndexChange.objects.filter(index=index_id).annotate(**_SNAPSHOT).order_by("-pk")
+    row = last.values_list("pk", "nonce", *_SNAPSHOT).first()
+    return Position() if row is None else Position(*row)
+
+
+def since(index_id: int, position: Position) -> Changes | None:
+    """Return what came since `position`; None where that cannot be said, and everything must be read anew."""
+    rows = IndexChange.objects.filter(index=index_id)
+    if position.last is None:
+        # Without a row to begin at, rows that were pruned could not be told from rows that never were.
+        return None if rows.exists() else Changes(position)
+    if connection.vendor == "postgresql":
+        rows = rows.filter(Q(transaction__gte=position.horizon) | Q(pk=position.last))
+    else:
+        rows = rows.filter(pk__gte=position.last)
+    columns = ("pk", "nonce", *_SNAPSHOT, "live", "retired", "documents")
+    read = list(rows.annotate(**_SNAPSHOT).order_by("pk").values_list(*columns)[: MOST_ROWS + 1])
+    if len(read) > MOST_ROWS or (position.last, position.nonce) not in {row[:2] for row in read}:
+        return None
+    pk, nonce, horizon, now = read[-1][:4]
+    last = Position(pk, nonce, horizon, now, frozenset(row[0] for row in read))
+    if last.noted_at - position.noted_at > OLDEST_POSITION:
+        return None
+    fresh = [row for row in read if row[0] not in position.seen and row[0] != position.last]
+    return Changes(last, *(_unpacked(row[column] for row in fresh) for column in (4, 5, 6)))
+
+
+def prune() -> int:
+    """Remove rows that everybody has had time to see, the last one of each index aside; return how many.
+
+    They are marked first: one that was written by a long transaction is old when it becomes visible.
+    """
+    newest = IndexChange.objects.order_by().values("index").annotate(last=Max("pk")).values("last")
+    old = IndexChange.objects.filter(seen_at__lt=ExpressionWrapper(Now() - Value(RETENTION), DateTimeField())).exclude(
+        pk__in=newest
+    )
+    gone = IndexChange.objects.filter(pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:_PRUNED_AT_ONCE]))
+    removed = gone._raw_delete(gone.db) or 0
+    IndexChange.objects.filter(seen_at=None).update(seen_at=Now())
+    return removed
+
+
+def _packed(ids: Iterable[int]) -> bytes:
+    return np.fromiter(ids, dtype="<i8").tobytes()
+
+
+def _unpacked(columns: Iterable[bytes | memoryview]) -> Ids:
+    joined = b"".join(bytes(column) for column in columns)
+    return np.unique(np.frombuffer(joined, dtype="<i8")) if joined else _NO_IDS
