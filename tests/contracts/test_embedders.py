@@ -13,8 +13,11 @@ import pytest
 from collections_app.embeddings import BatchLimits, Embedder
 from collections_app.embeddings.chroma_default import ChromaDefaultEmbedder
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
+from collections_app.embeddings.installed_model import installed_folder
 from collections_app.embeddings.local import LocalEmbedder
+from collections_app.embeddings.ollama import OllamaEmbedder
 from collections_app.embeddings.openai import OpenAIEmbedder
+from collections_app.embeddings.sentence_transformers import SentenceTransformersEmbedder
 from collections_app.exceptions import EmbedderMisconfigured, EmbeddingInputRefused
 from tests.contracts.embedding_server import running_embedding_server
 
@@ -44,6 +47,8 @@ BACKENDS = [
     "local in float32",
     "local in bfloat16",
     "chroma default",
+    "sentence-transformers",
+    "ollama",
     "openai over base64",
     "openai over float",
     "hash",
@@ -73,6 +78,12 @@ def make_embedder(backend: str) -> Iterator[Factory]:
         yield partial(LocalEmbedder, runtime="openvino")
     elif backend == "chroma default":
         yield ChromaDefaultEmbedder
+    elif backend == "sentence-transformers":
+        pytest.importorskip("sentence_transformers")
+        yield partial(SentenceTransformersEmbedder, folder=installed_folder(), device="cpu")
+    elif backend == "ollama":
+        with running_embedding_server() as server:
+            yield partial(OllamaEmbedder, model="m", base_url=server.url.removesuffix("/v1"))
     elif backend == "hash":
         yield MeaninglessHashEmbedder
     else:
