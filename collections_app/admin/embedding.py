@@ -155,9 +155,9 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
 def _key_facts(profile: EmbeddingProfile) -> list[Fact]:
     """Say where the key is, and never what it is."""
     if profile.sealed_key:
-        return [Fact(_("Key"), _("stored, encrypted"))]
+        return [Fact(_("Key of the server"), _("stored, encrypted"))]
     variable = profile.options.get("api_key_env")
-    return [Fact(_("Key"), _("from the environment: %s") % variable)] if variable else []
+    return [Fact(_("Key of the server"), _("from the environment: %s") % variable)] if variable else []
 
 
 def _presets_panel() -> Panel:

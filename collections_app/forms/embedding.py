@@ -30,7 +30,7 @@ class KeyField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         widget = UnfoldAdminPasswordWidget({"autocomplete": "off"}, render_value=False)
-        super().__init__(label=gettext_lazy("Key"), max_length=1000, widget=widget, **options)
+        super().__init__(label=gettext_lazy("Key of the server"), max_length=1000, widget=widget, **options)
 
 
 class ProfileAddForm(forms.Form):
