@@ -81,7 +81,7 @@ def ask(collection: "Collection", questions: Mapping[str, str], judged: Judgemen
         query_vector(profile, clean_query(text))
         for mode in Mode:
             start = time.perf_counter()
-            response = search(SearchRequest(query=text, collection=collection, mode=mode, limit=_LISTED))
+            response = search(SearchRequest(query=text, collections=(collection,), mode=mode, limit=_LISTED))
             seconds = time.perf_counter() - start
             if response.degraded:
                 raise SystemExit(f"Nothing is measured while the site is not well: {response.degraded[0].text}")

@@ -213,4 +213,11 @@ class InvalidFilter(VectorsiteError):
 
 
 class InvalidSearchRequest(VectorsiteError):
-    """The search cannot be run as asked (no such collection, empty query, limit out of range)."""
+    """The search cannot be run as asked (no such collection, an unknown order, results out of range).
+
+    `code` is what programs are told.
+    """
+
+    def __init__(self, message: str, *, code: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.code = code

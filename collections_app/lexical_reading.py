@@ -1,11 +1,13 @@
 """Asks an index's segments and unmerged rows for a question's terms."""
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Collection as Sized
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 from django.db.models import Q
@@ -21,6 +23,8 @@ MOST_TERMS = 100
 _ATTEMPTS = 3
 # Chunks and lengths of so many segments are remembered, each up to 3 MB.
 _REMEMBERED = 16
+# Common words are in most questions and have most of the postings.
+_REMEMBERED_BYTES = 32 * 2**20
 
 
 def search_words(index_id: int, question: str) -> Scores:
@@ -70,7 +74,37 @@ def _read(index_id: int, terms: Sized[int]) -> list[Part]:
     return parts
 
 
+# A segment: its number, the bits of its buckets, and when it was made: a database put back may give a number out again.
 Known = tuple[int, int, datetime]
+Place = tuple[Known, int]
+
+
+class _Recent:
+    """The buckets that were read last in this process, which never change, up to a number of bytes."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._buckets: OrderedDict[Place, Bucket] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, place: Place) -> Bucket | None:
+        with self._lock:
+            if place in self._buckets:
+                self._buckets.move_to_end(place)
+            return self._buckets.get(place)
+
+    def put(self, place: Place, bucket: Bucket) -> None:
+        with self._lock:
+            if place in self._buckets:
+                return
+            self._buckets[place] = bucket
+            self._size += bucket.size
+            while self._size > self._capacity:
+                self._size -= self._buckets.popitem(last=False)[1].size
+
+
+_recent = _Recent(_REMEMBERED_BYTES)
 
 
 def _segments(index_id: int) -> list[Known]:
@@ -91,25 +125,40 @@ def _unmerged(index_id: int, terms: Sized[int]) -> Part:
 
 
 def _merged(segments: Sequence[Known], gone: NDArray[np.int64], terms: Sized[int]) -> list[Part]:
-    if not segments:
-        return []
-    wanted = Q()
-    for pk, bits, _created in segments:
-        wanted |= Q(segment=pk, bucket__in={bucket_of(term, bits) for term in terms})
-    buckets: dict[int, dict[int, Bucket]] = {pk: {} for pk, _bits, _created in segments}
-    for pk, number, raw in LexicalPostings.objects.filter(wanted).values_list("segment", "bucket", "postings"):
-        buckets[pk][number] = Bucket.from_bytes(raw)
-    return [_part(known, buckets[known[0]], gone, terms) for known in segments]
+    buckets = _buckets(segments, terms)
+    return [_part(known, buckets, gone, terms) for known in segments]
 
 
-def _part(known: Known, buckets: dict[int, Bucket], gone: NDArray[np.int64], terms: Sized[int]) -> Part:
+def _buckets(segments: Sequence[Known], terms: Sized[int]) -> dict[Place, Bucket | None]:
+    """Return the buckets of the terms, None for what is empty; those that are not remembered are read."""
+    wanted = [(known, number) for known in segments for number in {bucket_of(term, known[1]) for term in terms}]
+    found = {place: _recent.get(place) for place in wanted}
+    missing = [place for place in wanted if found[place] is None]
+    if missing:
+        condition = Q()
+        for known, places in groupby(missing, key=lambda place: place[0]):
+            condition |= Q(segment=known[0], bucket__in=[number for _known, number in places])
+        by_pk = {known[0]: known for known in segments}
+        read: dict[Place, Bucket | None] = dict.fromkeys(missing)
+        rows = LexicalPostings.objects.filter(condition).values_list("segment", "bucket", "postings")
+        for pk, number, raw in rows:
+            read[by_pk[pk], number] = Bucket.from_bytes(raw)
+        for place, bucket in read.items():
+            # One that is not there may have been merged away a moment ago: only what was seen is remembered.
+            if bucket is not None:
+                _recent.put(place, bucket)
+        found |= read
+    return found
+
+
+def _part(known: Known, buckets: Mapping[Place, Bucket | None], gone: NDArray[np.int64], terms: Sized[int]) -> Part:
     pk, bits, created = known
     try:
         chunks, lengths = _header(pk, created)
     except LexicalSegment.DoesNotExist:
         # Merged just now; the list of segments has changed, and all is read again.
         return Part(np.empty(0, np.int64), np.empty(0, np.uint32), {}, np.empty(0, np.int64))
-    found = {term: buckets[number].find(term) for term in terms if (number := bucket_of(term, bits)) in buckets}
+    found = {term: bucket.find(term) for term in terms if (bucket := buckets[known, bucket_of(term, bits)])}
     places = np.searchsorted(chunks, gone)
     inside = places < len(chunks)
     places, gone = places[inside], gone[inside]

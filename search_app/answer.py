@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from collections_app import ledger
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
@@ -20,12 +20,17 @@ from collections_app.models import (
     MetadataField,
     User,
 )
+from search_app.asking import diversity_of, liked
 from search_app.chips import Chip, set_filters
+from search_app.declared import read_filter, shared_fields
+from search_app.facet_links import FacetLinks, facet_links
 from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
-from search_app.question import parse_question
+from search_app.question import ParsedQuestion, parse_question
+from search_app.request import Likeness
 from search_app.results import Result, results_of
-from search_app.search import MOST_RESULTS, PAGE_SIZE, Mode, SearchRequest, SearchResponse, clean_query, search
+from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, search
+from search_app.sorting import CREATED, TITLE, UPDATED, parse_sort
 
 _EXAMPLES = 4
 
@@ -52,12 +57,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a collection holds, and questions to try."""
+    """What collections hold, and questions to try."""
 
     documents: int
     passages: int
-    model: str
+    models: Sequence[str]
     examples: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order to choose, as the address has it and in words."""
+
+    value: str
+    label: str
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +86,16 @@ class Answer:
     status: int = 200
     problem: str = ""
     wrong_field: str = ""
+    unfiltered_url: str = ""
+    is_question: bool = False
+    query: str = ""
+    like: Likeness | None = None
     response: SearchResponse | None = None
     results: Sequence[Result] = ()
     set_filters: Sequence[Chip] = ()
-    unfiltered_url: str = ""
+    facets: FacetLinks | None = None
+    orders: Sequence[Order] = ()
+    diversity: float = 0.0
     progress: Progress | None = None
     facts: Facts | None = None
     first_rank: int = 1
@@ -83,73 +103,127 @@ class Answer:
     next_url: str = ""
 
 
-def answer(collection: Collection, parameters: Parameters, user: User | AnonymousUser) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The search that an address stands for, and what of its question were filters."""
+
+    request: SearchRequest
+    question: ParsedQuestion
+    fields: Sequence[MetadataField]
+
+
+def asked_by(
+    parameters: Parameters, collections: Sequence[Collection], user: User | AnonymousUser, *, facets: bool
+) -> Asked:
+    """Return the search that an address stands for. Raises InvalidFilter and InvalidSearchRequest."""
+    fields = shared_fields([collection.pk for collection in collections])
+    filters = read_filter(lambda specs, tz: parse_parameters(parameters.filters, specs, tz=tz), collections, fields)
+    question = read_filter(lambda specs, tz: parse_question(parameters.query, specs, tz=tz), collections, fields)
+    request = SearchRequest(
+        query=question.text,
+        collections=tuple(collections),
+        like=liked(parameters.like, user),
+        filter=all_of(filters, question.expression),
+        mode=Mode(parameters.mode) if parameters.mode in set(Mode) else Mode.HYBRID,
+        sort=parse_sort(parameters.sort, fields),
+        diversity=diversity_of(parameters.diversity),
+        facets=facets,
+        offset=(parameters.page - 1) * PAGE_SIZE,
+        user=user,
+    )
+    return Asked(request, question, fields)
+
+
+def answer(collections: Sequence[Collection], parameters: Parameters, user: User | AnonymousUser) -> Answer:
     """Return the answer to the search that an address stands for."""
-    fields = list(MetadataField.objects.filter(collection=collection, filterable=True))
-    progress = progress_of(collection)
-    specs, tz = [declared.spec for declared in fields], ZoneInfo(collection.time_zone)
+    progress = progress_of(collections)
     try:
-        expression = parse_parameters(parameters.filters, specs, tz=tz)
-    except InvalidFilter as error:
-        return Answer(
-            state=State.INVALID,
-            status=400,
-            problem=str(error),
-            wrong_field=error.field,
-            unfiltered_url=_url(parameters.without_filters()),
-            progress=progress,
-        )
+        asked = asked_by(parameters, collections, user, facets=True)
+    except (InvalidFilter, InvalidSearchRequest) as error:
+        return _invalid(error, parameters, collections, progress)
+    request, question = asked.request, asked.question
+    unfiltered_url = _url(parameters.without_filters().asking(question.text, like=parameters.like))
+    chips = set_filters(parameters, asked.fields, question.filters)
+    if not (request.is_question or chips or request.sort):
+        return Answer(state=State.WELCOME, facts=_facts(collections, parameters), progress=progress)
     try:
-        question = parse_question(clean_query(parameters.query), specs, tz=tz)
-    except InvalidFilter as error:
-        return Answer(state=State.INVALID, status=400, problem=str(error), progress=progress)
-    chips = set_filters(parameters, fields, question.filters)
-    if not question.text:
-        facts = _facts(collection, parameters)
-        return Answer(state=State.WELCOME, facts=facts, set_filters=chips, progress=progress)
-    offset = (parameters.page - 1) * PAGE_SIZE
-    try:
-        response = search(
-            SearchRequest(
-                query=question.text,
-                collection=collection,
-                filter=all_of(expression, question.expression),
-                mode=_mode(parameters.mode),
-                offset=offset,
-                user=user,
-            )
-        )
+        response = search(request)
     except InvalidSearchRequest as error:
-        unfiltered_url = _url(parameters.without_filters().asking(question.text))
         return Answer(
             state=State.INVALID, status=400, problem=str(error), unfiltered_url=unfiltered_url, progress=progress
         )
     return Answer(
         state=_state(response),
+        is_question=request.is_question,
+        query=request.query,
+        like=request.like,
         response=response,
-        results=results_of(response.hits, parameters, fields, question=question.text),
+        results=results_of(response.hits, parameters, asked.fields, query=request.query),
         set_filters=chips,
-        unfiltered_url=_url(parameters.without_filters().asking(question.text)),
+        unfiltered_url=unfiltered_url,
+        facets=facet_links(response.facets, parameters) if response.facets else None,
+        orders=_orders(request, asked.fields),
+        diversity=request.diversity,
         progress=progress,
-        first_rank=offset + 1,
+        first_rank=request.offset + 1,
         previous_url=parameters.on_page(parameters.page - 1).query_string if parameters.page > 1 else "",
-        next_url=_next_url(parameters, response, offset),
+        next_url=_next_url(parameters, request, response),
     )
+
+
+def _invalid(
+    error: InvalidFilter | InvalidSearchRequest,
+    parameters: Parameters,
+    collections: Sequence[Collection],
+    progress: Progress | None,
+) -> Answer:
+    """Say what cannot be asked; of a filter that the form has set, at its field, and how to search without it."""
+    wrong_field, unfiltered_url = "", ""
+    if isinstance(error, InvalidFilter) and not _are_readable(parameters, collections):
+        wrong_field, unfiltered_url = error.field, _url(parameters.without_filters())
+    return Answer(
+        state=State.INVALID,
+        status=404 if isinstance(error, InvalidSearchRequest) and error.code == "unknown_document" else 400,
+        problem=str(error),
+        wrong_field=wrong_field,
+        unfiltered_url=unfiltered_url,
+        progress=progress,
+    )
+
+
+def _are_readable(parameters: Parameters, collections: Sequence[Collection]) -> bool:
+    """Say whether what is wrong was typed into the question, as the filters beside it can be read."""
+    fields = shared_fields([collection.pk for collection in collections])
+    try:
+        read_filter(lambda specs, tz: parse_parameters(parameters.filters, specs, tz=tz), collections, fields)
+    except InvalidFilter:
+        return False
+    return True
 
 
 def _url(parameters: Parameters) -> str:
     return parameters.query_string or reverse("search:search")
 
 
-def _mode(given: str) -> Mode:
-    """Return the mode of an address; one that does not exist is the usual one."""
-    return Mode(given) if given in set(Mode) else Mode.HYBRID
-
-
-def _next_url(parameters: Parameters, response: SearchResponse, offset: int) -> str:
-    if not response.has_more or offset + 2 * PAGE_SIZE > MOST_RESULTS:
+def _next_url(parameters: Parameters, request: SearchRequest, response: SearchResponse) -> str:
+    if not response.has_more or request.end + PAGE_SIZE > request.most:
         return ""
     return parameters.on_page(parameters.page + 1).query_string
+
+
+def _orders(request: SearchRequest, fields: Sequence[MetadataField]) -> list[Order]:
+    """Return the orders to choose from; the first one is the usual one."""
+    offered = {"": _("Relevance") if request.is_question else _("Newest first"), TITLE: _("Title")}
+    if request.is_question:
+        offered[f"-{CREATED}"] = _("Newest first")
+    offered[f"-{UPDATED}"] = _("Last changed first")
+    for field in {field.name: field for field in fields}.values():
+        offered[field.name] = _("%(field)s, ascending") % {"field": field}
+        offered[f"-{field.name}"] = _("%(field)s, descending") % {"field": field}
+    chosen = str(request.sort) if request.sort else ""
+    if chosen not in offered:
+        offered[chosen] = chosen
+    return [Order(value, label, value == chosen) for value, label in offered.items()]
 
 
 def _state(response: SearchResponse) -> State:
@@ -158,26 +232,26 @@ def _state(response: SearchResponse) -> State:
     return State.RESULTS if response.hits else State.NOTHING
 
 
-def progress_of(collection: Collection) -> Progress | None:
-    """Return the progress of a collection that has documents waiting, else None."""
-    index = collection.serving_index
+def progress_of(collections: Sequence[Collection]) -> Progress | None:
+    """Return the progress of collections that have documents waiting, added up, else None."""
+    serving = [collection.serving_index for collection in collections if collection.serving_index]
     # Counting reads every entry; whether one is pending, an index knows.
-    if index is None or not IndexEntry.objects.filter(index=index, state=EntryState.PENDING).exists():
+    if not IndexEntry.objects.filter(index__in=serving, state=EntryState.PENDING).exists():
         return None
-    counts = ledger.progress(index)
+    counts = [ledger.progress(index) for index in serving]
     return Progress(
-        total=counts["total"], indexed=counts["indexed"], failed=counts["failed"], pending=counts["pending"]
+        **{name: sum(count[name] for count in counts) for name in ("total", "indexed", "failed", "pending")}
     )
 
 
-def _facts(collection: Collection, parameters: Parameters) -> Facts:
-    index = collection.serving_index
-    documents = Document.objects.alive().filter(collection=collection)
+def _facts(collections: Sequence[Collection], parameters: Parameters) -> Facts:
+    indexes = [collection.serving_index for collection in collections if collection.serving_index]
+    documents = Document.objects.alive().filter(collection__in=collections)
     titles = documents.exclude(title="").order_by("-pk").values_list("title", flat=True)[:50]
     short = list(dict.fromkeys(title for title in titles if 8 <= len(title) <= 60))[:_EXAMPLES]
     return Facts(
         documents=documents.count(),
-        passages=Chunk.objects.filter(index=index, state=ChunkState.LIVE).count() if index else 0,
-        model=index.profile.name if index else "",
+        passages=Chunk.objects.filter(index__in=indexes, state=ChunkState.LIVE).count(),
+        models=list(dict.fromkeys(index.profile.name for index in indexes)),
         examples=[(title, parameters.asking(title).query_string) for title in short],
     )

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
@@ -158,11 +157,3 @@ def _written(value: Any) -> str:
     if isinstance(value, list):
         return _(", ").join(_written(item) for item in value)
     return in_words(value)
-
-
-def readable_document(documents: Any, public_id: UUID) -> Document | None:
-    """Return one of `documents` with what its page needs, None if it is not among them."""
-    found: Document | None = (
-        documents.select_related("collection", "content", "source_file").filter(public_id=public_id).first()
-    )
-    return found

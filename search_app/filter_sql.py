@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Lower, StrIndex
+from django.db.models.functions import Coalesce, Lower, StrIndex
 from django.db.models.sql.compiler import SQLCompiler
 
 from collections_app.metadata import FieldType
@@ -56,9 +56,14 @@ class FilterSQL:
                 return _saying(words, document)
 
     def _comparison(self, condition: Condition, document: str, form: Form) -> Q:
-        field_values = MetadataValue.objects.filter(
-            field=self.field_ids[condition.field.name], **{f"{condition.field.type.value}__isnull": False}
-        )
+        column = condition.field.type.value
+        field_values = MetadataValue.objects.filter(field=self.field_ids[condition.field.name])
+        if form is Form.PROBE:
+            # SQLite would rather read all values of the range, or of the field, by their index than a document's own.
+            # Of an expression it does not know that it has an index: 150 times as fast for 40 documents of 10,000.
+            field_values = field_values.alias(probed=Coalesce(column, column)).filter(probed__isnull=False)
+        else:
+            field_values = field_values.filter(**{f"{column}__isnull": False})
         some = self._having(field_values, document, form)
         match condition.operator:
             case "exists":
@@ -72,9 +77,9 @@ class FilterSQL:
             case "contains":
                 return self._having(_containing(field_values, condition), document, form)
             case operator:
-                column, values = condition.field.type.value, condition.values
-                operand = values if operator == "between" else values[0]
-                meeting = field_values.filter(**{f"{column}__{_LOOKUPS[operator]}": operand})
+                operand = condition.values if operator == "between" else condition.values[0]
+                compared = "probed" if form is Form.PROBE else column
+                meeting = field_values.filter(**{f"{compared}__{_LOOKUPS[operator]}": operand})
                 return self._having(meeting, document, form)
 
     def _having(self, values: QuerySet[MetadataValue, Any], document: str, form: Form) -> Q:

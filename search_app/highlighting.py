@@ -1,15 +1,29 @@
-"""The question's words in a passage: where they are, and the part of the passage that shows most of them. Pure.
+"""What of a passage answers a question: its words, its sentences, and the part that shows most of the words. Pure.
 
-Text is cut into fragments for the template to escape; no markup is ever made here.
+Words are compared as the lexical index compares them (`collections_app.lexical`): whatever it finds a passage by is
+marked, stems, accents and Chinese included. Text is cut into fragments for the template to escape; no markup is ever
+made here.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_TOKEN = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+")
+from collections_app.lexical import terms_of
+
+Span = tuple[int, int]
+
+# Scripts without spaces, of which every pair of neighbours is a term; whatever else is a letter or a number is a word.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+_UNSPACED += "\uf900-\ufaff\U00020000-\U0003ffff\u1100-\u11ff\uac00-\ud7ff"
+_TOKEN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0300-\u036f])+[+#]*|[\u2190-\u2bff\U0001f000-\U0001faff]")
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+# A sentence ends at a stop before a gap, at a full-width stop, or with its paragraph: lines may be wrapped.
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）]*|\n[ \t]*\n\s*")
 _MOST_TERMS = 40
+_KEPT_TOKENS = 50_000
 # Words that say nothing about a passage. Only for the eye: they count in the question's vector.
 _COMMON = frozenset(
     "a about an and any are as at be by can do does for from has have how i in is it its my not of on or that the "  # noqa: SIM905
@@ -19,40 +33,51 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A stretch of text, marked if it is one of the question's words."""
+    """A stretch of text, marked if it is one of the question's words, and whether it is in the closest sentence."""
 
     text: str
     marked: bool
+    close: bool = False
 
 
-def pattern_of(query: str) -> re.Pattern[str] | None:
-    """Return what finds the question's words in a text, or None when it has none worth showing.
-
-    Latin words are found in singular and plural; Chinese, which has no spaces, by every pair of characters.
-    """
-    terms = list(dict.fromkeys(_terms(query)))[:_MOST_TERMS]
-    if not terms:
-        return None
-    # Looked for ahead and not consumed, so that overlapping pairs are all found.
-    return re.compile(f"(?=({'|'.join(sorted(terms, key=len, reverse=True))}))", re.IGNORECASE)
+@lru_cache(maxsize=_KEPT_TOKENS)
+def _terms(token: str) -> frozenset[str]:
+    return frozenset(terms_of(token))
 
 
-def _terms(query: str) -> Iterator[str]:
-    tokens = _TOKEN.findall(query)
-    telling = [token for token in tokens if token.lower() not in _COMMON]
-    for token in telling or tokens:
-        if re.match(f"[{_HAN}]", token):
-            yield from [token[at : at + 2] for at in range(len(token) - 1)] or [token]
+def _tokens(text: str) -> Iterator[Span]:
+    """Return where words are, and each pair of neighbours in scripts without spaces, or a character that has none."""
+    for found in _TOKEN.finditer(text):
+        start, end = found.span()
+        if end - start > 2 and _IS_UNSPACED.match(text[start]):
+            yield from ((at, at + 2) for at in range(start, end - 1))
         else:
-            stem = token[:-1] if len(token) > 3 and token[-1] in "sS" and token[-2] not in "sS" else token
-            yield rf"\b{re.escape(stem)}(?:e?s|['’]s)?\b"
+            yield start, end
 
 
-def spans(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]]:
+@lru_cache(maxsize=64)
+def _asked(query: str) -> frozenset[str]:
+    """Return the terms of the question's words, of the telling ones if there are any."""
+    tokens = [query[start:end] for start, end in _tokens(query)]
+    telling = [token for token in tokens if token.lower() not in _COMMON] or tokens
+    return frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token))
+
+
+def _telling_terms(token: str) -> Iterable[str]:
+    """Return the terms of a token; of two characters without a space only the pair, since one alone means little."""
+    terms = _terms(token)
+    if len(token) == 2 and _IS_UNSPACED.match(token):
+        return [term for term in terms if len(term) > 1] or terms
+    return terms
+
+
+def spans(text: str, query: str) -> list[Span]:
     """Return where the question's words are, as (start, end), in order, touching ones joined."""
-    found: list[tuple[int, int]] = []
-    for match in pattern.finditer(text) if pattern else ():
-        start, end = match.span(1)
+    asked = _asked(query)
+    found: list[Span] = []
+    for start, end in _tokens(text) if asked else ():
+        if asked.isdisjoint(_telling_terms(text[start:end])):
+            continue
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
@@ -60,30 +85,50 @@ def spans(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]]:
     return found
 
 
-def fragments(text: str, marks: Iterable[tuple[int, int]]) -> list[Fragment]:
-    """Cut `text` at the given spans, which are in order and do not overlap."""
+def sentences(text: str) -> list[Span]:
+    """Return where the sentences of a text are, without the white space around them; together they hold all else."""
+    found, start = [], 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
+        sentence = text[start:end]
+        if sentence.strip():
+            lead = len(sentence) - len(sentence.lstrip())
+            found.append((start + lead, start + len(sentence.rstrip())))
+        start = end
+    return found
+
+
+def fragments(text: str, marks: Iterable[Span], *, close: Span | None = None) -> list[Fragment]:
+    """Cut `text` at the given spans, which are in order and do not overlap, and around the closest sentence."""
     pieces: list[Fragment] = []
     position = 0
     for start, end in marks:
-        pieces += [Fragment(text[position:start], False), Fragment(text[start:end], True)]
+        pieces += _cut(text, position, start, False, close) + _cut(text, start, end, True, close)
         position = end
-    pieces.append(Fragment(text[position:], False))
-    return [piece for piece in pieces if piece.text]
+    return pieces + _cut(text, position, len(text), False, close)
+
+
+def _cut(text: str, start: int, end: int, marked: bool, close: Span | None) -> list[Fragment]:
+    first, last = close or (start, start)
+    bounds = sorted({start, end, min(max(first, start), end), min(max(last, start), end)})
+    return [
+        Fragment(text[left:right], marked, close is not None and first <= left and right <= last)
+        for left, right in pairwise(bounds)
+    ]
 
 
 def excerpt(text: str, query: str, *, length: int) -> list[Fragment]:
     """Return about `length` characters of `text`, those with most of the question's words, with these marked."""
-    pattern = pattern_of(query)
     text = text.strip()
-    start, end = _window(text, spans(text, pattern), length)
+    marks = spans(text, query)
+    start, end = _window(text, marks, length)
     shown = text[start:end].strip()
-    pieces = fragments(shown, spans(shown, pattern))
+    pieces = fragments(shown, marks if len(shown) == len(text) else spans(shown, query))
     before = [Fragment("… ", False)] if start > 0 else []
     after = [Fragment(" …", False)] if end < len(text) else []
     return before + pieces + after
 
 
-def _window(text: str, marks: list[tuple[int, int]], length: int) -> tuple[int, int]:
+def _window(text: str, marks: list[Span], length: int) -> Span:
     """Return the stretch of `length` characters that holds the most marks, beginning at a word."""
     if len(text) <= length:
         return 0, len(text)

@@ -45,7 +45,10 @@ class HybridLeg:
         ranking = Ranking()
         with self._semantic.watch.step("fuse"):
             self._fuse(ranking)
-        return dataclasses.replace(near, ranking=ranking)
+        legs = {Measure.COSINE: self._near, Measure.BM25: self._named}
+        return dataclasses.replace(
+            near, ranking=ranking, legs=legs, weight=self._weight if self._method is Method.SCORES else None
+        )
 
     def replace(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""

@@ -1,7 +1,7 @@
 """What the legs of a search have in common: each finds documents by passages, in its own measure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,23 +14,30 @@ from search_app.scope import Scope
 class Measure(StrEnum):
     """What a score is.
 
-    The cosine of passage and question, from -1 to 1; BM25, which has no upper end; both fused, from 0 to 1; or a sum of
-    reciprocal ranks.
+    The cosine of passage and question, from -1 to 1; BM25, which has no upper end; both fused, from 0 to 1; a sum of
+    reciprocal ranks; or none, where documents are listed without a question.
     """
 
     COSINE = "cosine"
     BM25 = "bm25"
     FUSED = "fused"
     RANKS = "ranks"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The ranking, by which plan, how many passages were compared or named for it, and what went wrong."""
+    """The ranking, by which plan, how many passages were compared or named for it, and what went wrong.
+
+    `legs` are the rankings that were fused, by their measures, COSINE and BM25, and `weight` what the first one counted
+    for, from 0 to 1; of a leg that was asked alone, its own.
+    """
 
     ranking: Ranking
     plan: Plan
     candidates: int
+    legs: Mapping[Measure, Ranking] = field(default_factory=dict)
+    weight: float | None = None
     degraded: tuple[Degradation, ...] = ()
 
 

@@ -14,7 +14,7 @@ from search_app.leg import Found, Measure
 from search_app.planner import EXACT_CHUNKS, MOST_FETCHED, Plan, plan_filtered, plan_words
 from search_app.ranking import Candidate, Ranking
 from search_app.scope import Scope
-from search_app.stopwatch import Stopwatch
+from search_app.stopwatch import Round, Stopwatch
 
 
 @dataclass(slots=True)
@@ -75,6 +75,8 @@ class LexicalLeg:
         """Offer the passages from rank `start` up to `end`; return how many have been offered so far."""
         best = scores.best(end)
         self._offer(ranking, Scores(best.chunks[start:], best.scores[start:]))
+        named = dict(zip(best.chunks.tolist(), best.scores.tolist(), strict=True))
+        self.watch.note(Round(self.measure, asked=end, named=named, kept=len(ranking)))
         return len(best)
 
     def _offer(self, ranking: Ranking, scores: Scores) -> Ranking:

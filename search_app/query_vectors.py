@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collections_app import outages
+from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     EmbedderMisconfigured,
     EmbedderUnavailable,
@@ -51,6 +53,7 @@ class _Recent:
 
 
 _recent = _Recent(_CAPACITY)
+_sentences = _Recent(_CAPACITY)
 
 
 class QuestionNotEmbedded(VectorsiteError):
@@ -72,14 +75,33 @@ def query_vector(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
     if vector is None:
         if outages.is_paused(profile):
             raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
-        vector = _embed(profile, text)
+        vector = _embed(profile, lambda embedder: embedder.embed_query(text))
         _recent.put(key, vector)
     return vector
 
 
-def _embed(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
+def sentence_vectors(profile: EmbeddingProfile, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the unit vectors, float32 [n, d], of stretches of passages, remembered like questions.
+
+    Raises QuestionNotEmbedded as `query_vector` does.
+    """
+    known = {text: _sentences.get((profile.fingerprint, text)) for text in dict.fromkeys(texts)}
+    missing = [text for text, vector in known.items() if vector is None]
+    if missing:
+        if outages.is_paused(profile):
+            raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
+        embedded = _embed(profile, lambda embedder: embedder.embed_passages(missing), shape=(len(missing),))
+        for text, vector in zip(missing, embedded, strict=True):
+            known[text] = vector
+            _sentences.put((profile.fingerprint, text), vector)
+    return np.stack([vector for text in texts if (vector := known[text]) is not None])
+
+
+def _embed(
+    profile: EmbeddingProfile, embed: Callable[[Embedder], NDArray[np.float32]], *, shape: tuple[int, ...] = ()
+) -> NDArray[np.float32]:
     try:
-        return _checked(embedder_for(profile).within(EMBEDDER_SECONDS).embed_query(text), profile)
+        return _checked(embed(embedder_for(profile).within(EMBEDDER_SECONDS)), profile, shape)
     except Exception as error:
         # Whatever a backend, its library or a foreign server comes up with, a search answers.
         logger.warning("A question could not be embedded with %s.", profile, exc_info=True)
@@ -89,8 +111,8 @@ def _embed(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
         raise QuestionNotEmbedded(_code_of(error)) from error
 
 
-def _checked(vector: NDArray[np.float32], profile: EmbeddingProfile) -> NDArray[np.float32]:
-    if vector.shape != (profile.dimensions,):
+def _checked(vector: NDArray[np.float32], profile: EmbeddingProfile, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if vector.shape != (*shape, profile.dimensions):
         raise ProfileMismatch(
             f"The embedder answered with an array of shape {vector.shape} where the profile {profile.name!r} has "
             f"{profile.dimensions} dimensions. Put the old model back, or rebuild with a new profile."

@@ -56,7 +56,7 @@ class Ranking:
         for document_id in document_ids:
             self._best.pop(document_id, None)
 
-    def slice(self, start: int, end: int) -> list[Candidate]:
-        """Return the candidates from rank `start` (counted from 0) up to, not including, `end`."""
+    def slice(self, start: int, end: int | None) -> list[Candidate]:
+        """Return the candidates from rank `start` (counted from 0) up to, not including, `end`; None for all."""
         ranked = sorted(self._best.values(), key=lambda known: (-known.score, known.document_id))
         return ranked[start:end]

@@ -16,7 +16,7 @@ from collections_app.models import Chunk, MetadataField, MetadataValue
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
-from search_app.search import Hit
+from search_app.response import Hit
 
 EXCERPT_CHARACTERS = 480
 _MOST_FIELDS = 6
@@ -43,10 +43,13 @@ class FieldValues:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One hit. What `score` is, `measure` says."""
+    """One hit. What `score` is, `measure` says. `context_url` leads to the passage with its neighbours, "" if empty."""
 
     title: str
     url: str
+    context_url: str
+    like_url: str
+    collection: str
     address: str
     language: str
     passage: Sequence[Fragment]
@@ -56,23 +59,42 @@ class Result:
 
 
 def results_of(
-    hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField], *, question: str
+    hits: Sequence[Hit], parameters: Parameters, fields: Sequence[MetadataField], *, query: str
 ) -> list[Result]:
-    """Return the hits of one page, with the words of `question` marked, and their documents' values of `fields`."""
-    values = _values({hit.chunk.document_id for hit in hits}, fields)
+    """Return the hits of one page, with the words of `query` marked and their documents' values of `fields`."""
+    values = _values({hit.document.pk for hit in hits}, fields)
     return [
         Result(
-            title=str(hit.chunk.document),
+            title=str(hit.document),
             url=passage_url(hit.chunk),
+            context_url=context_url(hit.chunk, query),
+            like_url=like_url(hit.chunk, parameters),
+            collection=hit.document.collection.name,
             address=hit.chunk.address,
-            language=hit.chunk.language or hit.chunk.document.effective_language,
-            passage=excerpt(hit.chunk.text, question, length=EXCERPT_CHARACTERS),
+            language=hit.chunk.language or hit.document.effective_language,
+            passage=excerpt(hit.chunk.text, query, length=EXCERPT_CHARACTERS),
             score=hit.score,
             measure=hit.measure,
-            values=_field_values(values[hit.chunk.document_id], parameters),
+            values=_field_values(values[hit.document.pk], parameters),
         )
         for hit in hits
     ]
+
+
+def context_url(chunk: Chunk, query: str) -> str:
+    """Return the address of a passage among its neighbours, "" for an empty one."""
+    if chunk.start == chunk.end:
+        return ""
+    place = {"revision": chunk.revision, "start": chunk.start, "end": chunk.end, "q": query}
+    return f"{reverse('search:context', args=[chunk.document.public_id])}?{urlencode(place)}"
+
+
+def like_url(chunk: Chunk, parameters: Parameters) -> str:
+    """Return the address of the search for what is like a passage, in its collection, or like its whole document."""
+    identity = str(chunk.document.public_id)
+    place = f"{identity}:{chunk.start}:{chunk.end}" if chunk.start < chunk.end else identity
+    alike = Parameters(like=place, collections=(chunk.document.collection.slug,), diversity=parameters.diversity)
+    return reverse("search:search") + alike.query_string
 
 
 def passage_url(chunk: Chunk) -> str:
@@ -100,7 +122,7 @@ def _field_values(rows: Sequence[MetadataValue], parameters: Parameters) -> list
         if any(len(text) > _LONGEST_VALUE for text in texts):
             continue
         links = [
-            Link(text, parameters.with_filter(key_of(field.name), _as_parameter(row.value)).query_string)
+            Link(text, parameters.with_filter(key_of(field.name), as_parameter(row.value)).query_string)
             for row, text in zip(values[:_MOST_VALUES], texts, strict=False)
         ]
         found.append(FieldValues(str(field), links, more=len(values) > _MOST_VALUES))
@@ -120,7 +142,7 @@ def in_words(value: Any) -> str:
             return str(value)
 
 
-def _as_parameter(value: Any) -> str:
+def as_parameter(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"

@@ -38,7 +38,8 @@ class Scope:
 
     def __post_init__(self) -> None:
         declared = MetadataField.objects.filter(collection=self.index.collection_id, filterable=True).order_by()
-        object.__setattr__(self, "sql", FilterSQL(dict(declared.values_list("name", "pk"))))
+        known = dict(declared.values_list("name", "pk")) if self.is_filtered else {}
+        object.__setattr__(self, "sql", FilterSQL(known))
 
     @property
     def is_filtered(self) -> bool:

@@ -1,196 +1,148 @@
 """Run a search: question -> vector -> plan -> ranked documents -> what SQL says of them now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Sequence
 
-from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidSearchRequest
-from collections_app.extraction.characters import clean_text
-from collections_app.fusion import Method
-from collections_app.lexical import ANALYZER_VERSION
-from collections_app.models import Chunk, ChunkState, Collection, IndexState, User, VectorIndex
+from collections_app.models import Collection, IndexState, VectorIndex
+from search_app.browsing import documents_in, list_passages
 from search_app.degradation import Code, Degradation, because
-from search_app.filters import EVERYTHING, Expression
-from search_app.hybrid import HybridLeg
-from search_app.leg import Leg, Measure
-from search_app.lexical import LexicalLeg
-from search_app.planner import Plan
-from search_app.query_vectors import QuestionNotEmbedded, query_vector
-from search_app.ranking import Candidate, Ranking
+from search_app.facets import facets_of_all, facets_of_best
+from search_app.leg import Measure
+from search_app.legs import Asked, legs_for
+from search_app.order import Order
+from search_app.request import (
+    DEPTH,
+    MOST_COLLECTIONS,
+    MOST_LISTED,
+    MOST_RESULTS,
+    PAGE_SIZE,
+    Likeness,
+    Mode,
+    SearchRequest,
+    clean_query,
+)
+from search_app.response import Hit, Part, SearchResponse
 from search_app.scope import Scope, readable_collections
-from search_app.semantic import SemanticLeg
-from search_app.stopwatch import Stopwatch
-from search_app.weighting import Weight, weight_for
+from search_app.stopwatch import Stopwatch, added
 
-PAGE_SIZE = 10
-MOST_RESULTS = 200
-MOST_CHARACTERS = 10_000
-# How often hits that were retired between ranking and reading are replaced; each round needs another save just then.
-_ROUNDS = 3
-
-
-class Mode(StrEnum):
-    """By what documents are found: meaning and words fused by their scores, one of them, or both by their ranks."""
-
-    HYBRID = "hybrid"
-    SEMANTIC = "semantic"
-    LEXICAL = "lexical"
-    RRF = "rrf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchRequest:
-    """A question to one collection. `user` None stands for who runs the site, and may read everything.
-
-    `offset` counts documents from the best one on; offset + limit is at most MOST_RESULTS.
-    """
-
-    query: str
-    collection: Collection
-    filter: Expression = EVERYTHING
-    mode: Mode = Mode.HYBRID
-    limit: int = PAGE_SIZE
-    offset: int = 0
-    user: User | AnonymousUser | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A document, by its best passage, with its score in a measure that is the same for all hits of an answer."""
-
-    chunk: Chunk
-    score: float
-    measure: Measure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResponse:
-    """The answer. `degraded` says why it is less than it should be; then `answered` may be False.
-
-    `total_estimate` is how many documents the filter keeps, None where that was not counted; `timings` are
-    milliseconds by step.
-    """
-
-    hits: list[Hit] = field(default_factory=list)
-    has_more: bool = False
-    answered: bool = True
-    total_estimate: int | None = None
-    degraded: tuple[Degradation, ...] = ()
-    plan: Plan | None = None
-    candidates: int = 0
-    # What meaning weighed beside words; None where only one of them was asked, or ranks were fused.
-    weight: Weight | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether it holds all that it would hold if nothing were degraded."""
-        return self.answered and all(reason.is_harmless for reason in self.degraded)
-
-
-def clean_query(query: str) -> str:
-    """Return the question without what cannot be stored or encoded, trimmed, and cut far beyond what models read."""
-    return clean_text(query).strip()[:MOST_CHARACTERS]
+__all__ = [
+    "DEPTH",
+    "MOST_LISTED",
+    "MOST_RESULTS",
+    "PAGE_SIZE",
+    "Hit",
+    "Likeness",
+    "Mode",
+    "SearchRequest",
+    "SearchResponse",
+    "clean_query",
+    "search",
+]
 
 
 def search(request: SearchRequest) -> SearchResponse:
     """Answer a question; whatever is wrong besides SQL makes the answer degraded, not an error.
 
-    A question of white space alone has an empty answer. Raises InvalidSearchRequest for a collection that the user may
-    not read, and for results outside of MOST_RESULTS.
+    Raises InvalidSearchRequest for collections that the user may not read, and for what cannot be listed.
     """
     _check(request)
-    query = clean_query(request.query)
-    if not query:
-        return SearchResponse()
-    while index := _serving_index(request.collection):
-        response = _answer(request, index, query)
+    while indexes := _serving_indexes(request.collections):
+        response = _answer(request, indexes)
         # One that was dropped on the way, after another took over, may have lost what it was asked for.
-        if not VectorIndex.objects.filter(pk=index.pk, state=IndexState.DROPPED).exists():
+        if not VectorIndex.objects.filter(pk__in=[index.pk for index in indexes], state=IndexState.DROPPED).exists():
             return response
     return SearchResponse(answered=False, degraded=(because(Code.NO_INDEX),))
 
 
-def _answer(request: SearchRequest, index: VectorIndex, query: str) -> SearchResponse:
-    response = _found(request, index, query)
-    if request.mode is Mode.SEMANTIC or index.analyzer_version == ANALYZER_VERSION:
-        return response
-    return replace(response, degraded=(*response.degraded, because(Code.WORDS_RENEWED)))
+def _check(request: SearchRequest) -> None:
+    asked = {collection.pk for collection in request.collections}
+    if not asked or readable_collections(request.user).filter(pk__in=asked).count() < len(asked):
+        raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
+    if len(asked) > MOST_COLLECTIONS:
+        raise InvalidSearchRequest(
+            _("%(count)d collections are asked; at most %(most)d can be at once.")
+            % {"count": len(asked), "most": MOST_COLLECTIONS}
+        )
+    if request.like and clean_query(request.query):
+        raise InvalidSearchRequest(_("Ask a question, or for what is like a document; not for both at once."))
+    if not 0 <= request.diversity <= 1:
+        raise InvalidSearchRequest(_("The diversity is a number from 0 to 1."), code="invalid_diversity")
+    if request.limit < 1 or request.offset < 0 or request.end > request.most:
+        raise InvalidSearchRequest(_beyond(request) % {"most": request.most})
 
 
-def _found(request: SearchRequest, index: VectorIndex, query: str) -> SearchResponse:
-    watch = Stopwatch()
-    scope = Scope(index, request.user, request.filter)
-    words = LexicalLeg(scope, query, watch)
-    if request.mode is Mode.LEXICAL:
-        return _run(request, words, watch)
-    try:
-        with watch.step("embed"):
-            vector = query_vector(index.profile, query)
-    except QuestionNotEmbedded as error:
-        return _run(request, words, watch, because(error.code), because(Code.WORDS_ALONE))
-    semantic = SemanticLeg(scope, vector, watch, words)
-    if request.mode is Mode.SEMANTIC:
-        return _run(request, semantic, watch)
-    if request.mode is Mode.RRF:
-        return _run(request, HybridLeg(semantic, words, method=Method.RANKS), watch)
-    weight = weight_for(index, query)
-    response = _run(request, HybridLeg(semantic, words, method=Method.SCORES, weight=weight.value), watch)
-    return replace(response, weight=weight)
+def _beyond(request: SearchRequest) -> str:
+    if not request.is_question:
+        return _("Only the first %(most)d documents can be listed; make the filters narrower.")
+    if request.is_rearranged:
+        return _(
+            "Only the best %(most)d results are put into another order; make the question or the filters narrower."
+        )
+    return _("Only the best %(most)d results can be listed; make the question or the filters narrower.")
 
 
-def _run(request: SearchRequest, leg: Leg, watch: Stopwatch, *degraded: Degradation) -> SearchResponse:
-    end = request.offset + request.limit
-    # One more than shown tells whether there is a next page.
-    found = leg.run(wanted=end + 1)
+def _serving_indexes(collections: Sequence[Collection]) -> list[VectorIndex]:
+    serving = Collection.objects.filter(pk__in=[collection.pk for collection in collections]).values("serving_index")
+    serving_now = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
+    return list(serving_now.select_related("profile", "collection").order_by("collection__name", "pk"))
+
+
+def _answer(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchResponse:
+    if not request.is_question:
+        return _list(request, indexes)
+    asked = [legs_for(request, index) for index in indexes]
+    watch = asked[0].watch if len(asked) == 1 else Stopwatch()
+    order = Order.of(request, [one.member for one in asked], watch)
     with watch.step("read"):
-        hits = _read(leg, found.ranking, request.offset, end)
+        hits, has_more = order.page()
+    facets = None
+    if request.facets:
+        with watch.step("facets"):
+            best = [candidate.document_id for candidate in order.all()[:DEPTH]]
+            facets = facets_of_best(best, [one.scope for one in asked])
+    parts = tuple(Part(one.scope, one.member.found, one.watch, one.weight) for one in asked)
+    kept = [part.found.plan.kept for part in parts]
     return SearchResponse(
         hits=hits,
-        has_more=len(found.ranking) > end,
-        total_estimate=found.plan.kept.documents if found.plan.kept else None,
-        degraded=degraded + found.degraded,
-        plan=found.plan,
-        candidates=found.candidates,
-        timings=watch.timings,
+        has_more=has_more,
+        total_estimate=sum(counted.documents for counted in kept if counted) if all(kept) else None,
+        ranked=len(order.all()),
+        degraded=_degraded(asked),
+        facets=facets,
+        parts=parts,
+        timings=added(list(dict.fromkeys([*(one.watch for one in asked), watch]))),
     )
 
 
-def _check(request: SearchRequest) -> None:
-    if not readable_collections(request.user).filter(pk=request.collection.pk).exists():
-        raise InvalidSearchRequest(_("There is no such collection, or you may not read it."))
-    if request.limit < 1 or request.offset < 0 or request.offset + request.limit > MOST_RESULTS:
-        raise InvalidSearchRequest(
-            _("Only the best %(most)d results can be listed; make the question or the filters narrower.")
-            % {"most": MOST_RESULTS}
-        )
+def _degraded(asked: Sequence[Asked]) -> tuple[Degradation, ...]:
+    """Return every reason once, however many collections it holds for."""
+    reasons = [*(reason for one in asked for reason in one.degraded)]
+    reasons += [reason for one in asked for reason in one.member.found.degraded]
+    return tuple(dict.fromkeys(reasons))
 
 
-def _serving_index(collection: Collection) -> VectorIndex | None:
-    serving = Collection.objects.filter(pk=collection.pk).values("serving_index")
-    serving_now = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
-    return serving_now.select_related("profile", "collection").first()
+# --- without a question -------------------------------------------------------------------------------------------
 
 
-def _read(leg: Leg, ranking: Ranking, start: int, end: int) -> list[Hit]:
-    """Read the passages of one page as they are now; a document that changed meanwhile is ranked anew."""
-    for _round in range(_ROUNDS):
-        page = ranking.slice(start, end)
-        chunks = _live_chunks(leg.scope, page)
-        lost = [candidate.document_id for candidate in page if candidate.chunk_id not in chunks]
-        if not lost:
-            break
-        leg.replace(ranking, lost)
-    return [
-        Hit(chunks[candidate.chunk_id], candidate.score, leg.measure)
-        for candidate in page
-        if candidate.chunk_id in chunks
-    ]
-
-
-def _live_chunks(scope: Scope, page: list[Candidate]) -> dict[int, Chunk]:
-    chunks = scope.chunks([candidate.chunk_id for candidate in page]).filter(state=ChunkState.LIVE)
-    return {chunk.pk: chunk for chunk in chunks.select_related("document")}
+def _list(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchResponse:
+    watch = Stopwatch()
+    scopes = [Scope(index, request.user, request.filter) for index in indexes]
+    documents = documents_in(scopes)
+    with watch.step("count"):
+        total = documents.order_by().count()
+    with watch.step("read"):
+        passages = list_passages(documents, indexes, request.sort, start=request.offset, end=request.end)
+    facets = None
+    if request.facets:
+        with watch.step("facets"):
+            facets = facets_of_all(total, scopes)
+    return SearchResponse(
+        hits=[Hit(chunk, 0.0, Measure.NONE) for chunk in passages],
+        has_more=total > request.end,
+        total_estimate=total,
+        ranked=total,
+        facets=facets,
+        timings=watch.timings,
+    )

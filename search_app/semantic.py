@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from collections_app.exceptions import (
 )
 from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.projection import readable_collection
-from collections_app.vectors import as_vector, is_usable, live_vectors
+from collections_app.vectors import UNIT_TOLERANCE, as_vector, is_usable, live_vectors
 from collections_app.vectorstores import Match, load_vector_store
 from search_app import resident
 from search_app.degradation import Code, because, partial
@@ -41,7 +42,7 @@ from search_app.planner import (
 from search_app.ranking import Candidate, Ranking
 from search_app.resident import View
 from search_app.scope import Scope
-from search_app.stopwatch import Stopwatch
+from search_app.stopwatch import Round, Stopwatch
 from search_app.vector_memory import Compared, Mask
 
 logger = logging.getLogger(__name__)
@@ -188,6 +189,7 @@ class SemanticLeg:
         with self.watch.step("compare"):
             compared = view.memory.compare(self.vector, kept)
         ranking, asked, fetch = Ranking(), 0, plan.fetch
+        every: dict[int, float] = {}
         while asked < compared.count:
             rows, similarities = compared.take(fetch)
             asked += len(rows)
@@ -195,6 +197,8 @@ class SemanticLeg:
             named = dict(zip(view.memory.chunk_ids[rows].tolist(), similarities.tolist(), strict=True))
             with self.watch.step("check"):
                 is_any = self._offer_named(ranking, named, compared.largest_error)
+            every |= named
+            self.watch.note(Round(self.measure, asked=fetch, named=dict(every), kept=len(ranking)))
             if self._is_enough(ranking, plan.wanted, compared, asked) or not (is_any or self.scope.is_readable()):
                 break
             fetch = min(fetch * WIDENING, MOST_FETCHED)
@@ -205,33 +209,37 @@ class SemanticLeg:
             return None, plan
         with self.watch.step("count"):
             rows = view.kept(self.scope.filter)
-            kept = Kept(
-                documents=view.memory.count_documents(rows),
-                of_documents=view.documents,
-                chunks=int(np.count_nonzero(view.memory.alive & rows)),
-            )
+            chunks = int(np.count_nonzero(view.memory.alive & rows))
+            # Where each document has one passage, the passages have been counted.
+            are_single = view.documents == view.memory.passages
+            documents = chunks if are_single else view.memory.count_documents(rows)
+            kept = Kept(documents=documents, of_documents=view.documents, chunks=chunks)
         return rows, dataclasses.replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
 
     def _offer_named(self, ranking: Ranking, named: Mapping[int, float], largest_error: float) -> bool:
         """Offer passages in scope by SQL's vectors; return whether there were any. Raises MemoryNotUsable."""
         superseded: set[int] = set()
-        is_any = False
         dimensions = self.scope.index.profile.dimensions
-        known = self.scope.chunks(named).values_list("pk", "document", "state", "embedding__vector")
+        known = list(self.scope.chunks(named).values_list("pk", "document", "state", "embedding__vector"))
+        live: list[tuple[int, int, bytes]] = []
         for chunk_id, document_id, state, raw in known:
-            is_any = True
             if state == ChunkState.RETIRED:
                 superseded.add(document_id)
             elif state == ChunkState.LIVE and raw is not None and len(raw) == 4 * dimensions:
-                similarity = float(as_vector(raw) @ self.vector)
-                if np.isfinite(similarity):
-                    if is_usable(raw, dimensions=dimensions) and abs(similarity - named[chunk_id]) > largest_error:
-                        logger.warning("Memory of index %s is not what SQL has; dropped.", self.scope.index.pk)
-                        raise MemoryNotUsable
-                    ranking.offer(Candidate(document_id, chunk_id, similarity))
+                live.append((chunk_id, document_id, bytes(raw)))
+        matrix = as_vector(b"".join(raw for _chunk, _document, raw in live)).reshape(len(live), dimensions)
+        usable = np.abs(np.linalg.norm(matrix, axis=1) - 1) < UNIT_TOLERANCE
+        for (chunk_id, document_id, _raw), similarity, is_sound in zip(
+            live, (matrix @ self.vector).tolist(), usable.tolist(), strict=True
+        ):
+            if is_sound and abs(similarity - named[chunk_id]) > largest_error:
+                logger.warning("What memory holds of index %s is not what SQL has.", self.scope.index.pk)
+                raise MemoryNotUsable
+            if isfinite(similarity):
+                ranking.offer(Candidate(document_id, chunk_id, similarity))
         if superseded:
             self._offer(ranking, sorted(superseded))
-        return is_any
+        return bool(known)
 
     def _is_enough(self, ranking: Ranking, wanted: int, compared: Compared, asked: int) -> bool:
         if len(ranking) < wanted:
@@ -288,7 +296,10 @@ class SemanticLeg:
         with self.watch.step("store"):
             matches = self._ask_store(name, fetch)
         with self.watch.step("check"):
-            return self._check(matches), len(matches)
+            ranking = self._check(matches)
+        named = {match.id: match.similarity for match in matches}
+        self.watch.note(Round(self.measure, asked=fetch, named=named, kept=len(ranking)))
+        return ranking, len(matches)
 
     def _ask_store(self, name: str, limit: int) -> list[Match]:
         index = self.scope.index

@@ -1,15 +1,29 @@
-"""Milliseconds by step, for people who ask why an answer took as long as it did."""
+"""What happened on the way to an answer: milliseconds by step, and what each round of asking named."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One time that candidates were asked for: by which leg, how many passages, which were named with what score, and
+    how many documents were kept of all that were named so far.
+    """
+
+    leg: str
+    asked: int
+    named: Mapping[int, float]
+    kept: int
 
 
 class Stopwatch:
-    """Adds up how long each named step took; a step may come more than once."""
+    """Adds up how long each named step took, since a step may come more than once, and keeps the rounds."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self._rounds: list[Round] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -19,7 +33,23 @@ class Stopwatch:
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
 
+    def note(self, round_: Round) -> None:
+        self._rounds.append(round_)
+
+    @property
+    def rounds(self) -> Sequence[Round]:
+        return tuple(self._rounds)
+
     @property
     def timings(self) -> dict[str, float]:
         """Milliseconds, to a tenth, in the order in which the steps first came."""
         return {name: round(seconds * 1000, 1) for name, seconds in self._seconds.items()}
+
+
+def added(watches: Sequence[Stopwatch]) -> dict[str, float]:
+    """Return the timings of several watches, added up."""
+    total: dict[str, float] = {}
+    for watch in watches:
+        for name, milliseconds in watch.timings.items():
+            total[name] = round(total.get(name, 0.0) + milliseconds, 1)
+    return total

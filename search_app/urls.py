@@ -3,17 +3,17 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
 
-from search_app import api, views
+from search_app import views
 from search_app.security import own_files_only
 
 app_name = "search"
 urlpatterns: list[URLPattern] = [
     path("", views.search_page, name="search"),
+    path("explain/", views.explain_page, name="explain"),
     path("progress/", views.progress, name="progress"),
     path("documents/<uuid:public_id>/", views.document, name="document"),
+    path("documents/<uuid:public_id>/context/", views.context, name="context"),
     path("sources/<uuid:public_id>/", views.source, name="source"),
     path("login/", own_files_only(LoginView.as_view(template_name="search_app/login.html")), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
-    path("api/search", api.search, name="api-search"),
-    path("api/collections", api.collections, name="api-collections"),
 ]

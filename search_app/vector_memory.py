@@ -15,8 +15,8 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _LEVELS = 127
-# Copying the vectors that a filter keeps costs as much as comparing them; where it keeps more, all are compared.
-_COPIED_BELOW = 0.5
+# Copying the vectors that a filter keeps costs more than comparing them; where it keeps more, all are compared.
+_COPIED_BELOW = 0.25
 # Room for what will go live before everything is copied to a larger place.
 _ROOM, _LEAST_ROOM = 1.125, 1024
 # Errors of rounding in a sum are independent; none of a million sums is off by so many standard deviations.
@@ -142,7 +142,10 @@ class VectorMemory:
 
 
 class Compared:
-    """Similarities of rows, off by `likely_error` but for a miracle, and by `largest_error` never (unit vectors)."""
+    """Similarities of rows, off by `likely_error` but for a miracle, and by `largest_error` never (unit vectors).
+
+    `best_left` is the highest of the rows that have not been taken, -inf if there are none.
+    """
 
     def __init__(
         self, *, rows: Ids, similarities: NDArray[np.float32], likely_error: float, largest_error: float
@@ -150,22 +153,25 @@ class Compared:
         self.count = len(rows)
         self.likely_error, self.largest_error = likely_error, largest_error
         self._rows, self._similarities = rows, similarities
+        # How the last ones were taken: rows in an order in which so many of the best come first.
+        self._order: Ids | None = None
+        self._taken = 0
+        self.best_left = float(similarities.max(initial=-np.inf))
 
     def take(self, limit: int) -> tuple[Ids, NDArray[np.float32]]:
         """Take out the `limit` best rows that are left, in no order, with their similarities."""
+        if self._order is not None:
+            rest = self._order[self._taken :]
+            self._rows, self._similarities, self._order = self._rows[rest], self._similarities[rest], None
         if limit < len(self._rows):
-            order = np.argpartition(-self._similarities, limit)
-            best, rest = order[:limit], order[limit:]
-        else:
-            best, rest = np.arange(len(self._rows)), np.empty(0, dtype=np.int64)
-        rows, similarities = self._rows[best], self._similarities[best]
-        self._rows, self._similarities = self._rows[rest], self._similarities[rest]
-        return rows, similarities
-
-    @property
-    def best_left(self) -> float:
-        """The highest similarity of the rows that have not been taken, -inf if there are none."""
-        return float(self._similarities.max(initial=-np.inf))
+            # What stands at `limit` is the best of what is left.
+            self._order = np.argpartition(-self._similarities, limit)
+            self._taken, self.best_left = limit, float(self._similarities[self._order[limit]])
+            best = self._order[:limit]
+            return self._rows[best], self._similarities[best]
+        taken = self._rows, self._similarities
+        self._rows, self._similarities, self.best_left = self._rows[:0], self._similarities[:0], -np.inf
+        return taken
 
 
 def _dots(codes: NDArray[np.int8], question: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Pages of the search site. They parse, call and render; what they show is worked out elsewhere."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
+from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
 from collections_app.models import Collection, Document, SourceFile
-from search_app.answer import answer, progress_of
-from search_app.document_page import Reference, document_page, readable_document
-from search_app.forms import filter_form, problem_slots
-from search_app.parameters import Parameters, whole_number
+from search_app.answer import answer, asked_by, progress_of
+from search_app.asking import named_collections, readable_document
+from search_app.context import context_of
+from search_app.document_page import Reference, document_page
+from search_app.explanation import explain
+from search_app.forms import FilterForm, filter_form, problem_slots
+from search_app.parameters import EVERY, Parameters, whole_number
+from search_app.search import search
 from search_app.security import make_inert, own_files_only
 
 
@@ -27,33 +33,68 @@ from search_app.security import make_inert, own_files_only
 def search_page(request: HttpRequest) -> HttpResponse:
     """The search page, or with HTMX the answer alone."""
     given = Parameters.read(request.GET)
-    collections = _readable_collections(request)
-    collection = _choose(collections, given.collection)
+    readable = _readable_collections(request)
+    chosen = _choose(readable, given, request)
     parameters = given.settled()
     address = reverse("search:search") + parameters.query_string
     partial = _wants_part(request)
     if given.filters_of and not partial:
         return HttpResponseRedirect(address)
-    if given.filters_of not in ("", given.collection):
-        # The filters beside the answer are those of another collection, so the whole page has to change.
+    if given.are_of_other_collections:
+        # The filters beside the answer are those of other collections, so the whole page has to change.
         return HttpResponse(headers={"HX-Location": address})
-    context: dict[str, Any] = {"collections": collections, "collection": collection, "parameters": parameters}
+    context: dict[str, Any] = {
+        "collections": readable,
+        "chosen": chosen,
+        "collection": chosen[0] if len(chosen) == 1 else None,
+        "every": EVERY in given.collections,
+        "also": len(chosen) - 1,
+        "others": [collection for collection in readable if collection != chosen[0]] if chosen else [],
+        "filters_of": EVERY if EVERY in given.collections else ",".join(collection.slug for collection in chosen),
+        "parameters": parameters,
+    }
     status = 200
-    if collection:
-        found = answer(collection, parameters, request.user)
+    if chosen:
+        found = answer(chosen, parameters, request.user)
         status = found.status
         context["answer"] = found
         wrong = {"wrong_field": found.wrong_field, "problem": found.problem}
-        if partial:
-            context["slots"] = problem_slots(collection, **wrong)
-        else:
-            context["filters"] = filter_form(collection, parameters, **wrong)
+        if not partial:
+            context["filters"] = _filters(chosen, parameters, **wrong)
+        elif len(chosen) == 1:
+            context["slots"] = problem_slots(chosen[0], **wrong)
     template = "search_app/_answer.html" if partial else "search_app/search.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     if partial:
         response.headers["HX-Push-Url"] = address
     return response
+
+
+@own_files_only
+@require_safe
+def explain_page(request: HttpRequest) -> HttpResponse:
+    """How the search that the address stands for is answered, step by step."""
+    parameters = Parameters.read(request.GET).settled()
+    chosen = _choose(_readable_collections(request), parameters, request)
+    if not chosen:
+        raise Http404(_("There is nothing to search yet."))
+    context: dict[str, Any] = {"parameters": parameters, "chosen": chosen}
+    status = 200
+    try:
+        asked = asked_by(parameters, chosen, request.user, facets=False)
+        response = search(asked.request)
+        context |= {"explanation": explain(asked.request, response), "question": asked.question, "response": response}
+    except (InvalidFilter, InvalidSearchRequest) as error:
+        context["problem"], status = str(error), 400
+    return render(request, "search_app/explain.html", context, status=status)
+
+
+def _filters(chosen: Sequence[Collection], parameters: Parameters, *, wrong_field: str, problem: str) -> FilterForm:
+    """Return the form's filters; of several collections, those that are set are only kept: facets offer more."""
+    if len(chosen) == 1:
+        return filter_form(chosen[0], parameters, wrong_field=wrong_field, problem=problem)
+    return FilterForm([], [], parameters.filters, [], "")
 
 
 def _wants_part(request: HttpRequest) -> bool:
@@ -65,13 +106,20 @@ def _readable_collections(request: HttpRequest) -> list[Collection]:
     return list(Collection.objects.readable_by(request.user).select_related("serving_index__profile"))
 
 
-def _choose(collections: list[Collection], slug: str) -> Collection | None:
-    if not slug:
-        return _largest(collections)
-    for collection in collections:
-        if collection.slug == slug:
-            return collection
-    raise Http404(_("There is no such collection, or you may not read it."))
+def _choose(readable: list[Collection], parameters: Parameters, request: HttpRequest) -> Sequence[Collection]:
+    """Return the collections that the address names, the one of what it is like, or the likeliest one."""
+    if not parameters.collections and parameters.like:
+        try:
+            return [readable_document(parameters.like.split(":")[0], request.user).collection]
+        except InvalidSearchRequest as error:
+            raise Http404(str(error)) from error
+    if not parameters.collections:
+        largest = _largest(readable)
+        return [largest] if largest else []
+    try:
+        return named_collections(parameters.collections, request.user)
+    except InvalidSearchRequest as error:
+        raise Http404(str(error)) from error
 
 
 def _largest(collections: list[Collection]) -> Collection | None:
@@ -86,9 +134,10 @@ def _largest(collections: list[Collection]) -> Collection | None:
 @never_cache
 @require_safe
 def progress(request: HttpRequest) -> HttpResponse:
-    """The progress bar of a collection, fetched again and again while documents are waiting."""
-    collection = _choose(_readable_collections(request), request.GET.get("collection", ""))
-    context = {"progress": progress_of(collection) if collection else None, "collection": collection}
+    """The progress bar of the chosen collections, fetched again and again while documents are waiting."""
+    parameters = Parameters.read(request.GET)
+    chosen = _choose(_readable_collections(request), parameters, request)
+    context = {"progress": progress_of(chosen), "chosen": chosen}
     return render(request, "search_app/_progress.html", context)
 
 
@@ -96,12 +145,29 @@ def progress(request: HttpRequest) -> HttpResponse:
 @require_safe
 def document(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A document's text, metadata and state; with `revision`, `start` and `end`, a passage in it."""
-    found = readable_document(Document.objects.readable_by(request.user), public_id)
-    if found is None:
-        raise Http404(_("There is no such document, or you may not read it."))
+    found = _readable_document(request, public_id)
     page = document_page(found, reference=Reference.read(request.GET), page=whole_number(request.GET.get("page", "")))
     context = {"page": page, "document": found, "admin_url": _admin_url(request, found)}
     return render(request, "search_app/document.html", context)
+
+
+@own_files_only
+@require_safe
+def context(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A passage with its neighbours, put by HTMX where its excerpt was; without HTMX, the document itself."""
+    found, reference = _readable_document(request, public_id), Reference.read(request.GET)
+    shown = reference and context_of(found, reference, request.GET.get("q", ""))
+    if shown and HtmxDetails(request):
+        return render(request, "search_app/_context.html", {"context": shown, "document": found})
+    address = f"{reverse('search:document', args=[public_id])}?{request.GET.urlencode()}#passage"
+    return HttpResponse(headers={"HX-Redirect": address}) if HtmxDetails(request) else HttpResponseRedirect(address)
+
+
+def _readable_document(request: HttpRequest, public_id: UUID) -> Document:
+    try:
+        return readable_document(public_id, request.user)
+    except InvalidSearchRequest as error:
+        raise Http404(str(error)) from error
 
 
 def _admin_url(request: HttpRequest, document: Document) -> str:

@@ -107,6 +107,11 @@ class Bucket:
         positions = np.frombuffer(raw, dtype="<u4", count=total, offset=start)
         return cls(terms, ends, positions, np.frombuffer(raw, dtype="<u2", count=total, offset=start + 4 * total))
 
+    @property
+    def size(self) -> int:
+        """The number of bytes that it takes."""
+        return self.terms.nbytes + self.ends.nbytes + self.positions.nbytes + self.counts.nbytes
+
     def find(self, term: int) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
         """Return the positions of the chunks that have the term, and how often each has it."""
         at = int(np.searchsorted(self.terms, np.uint64(term)))

@@ -1,20 +1,47 @@
-"""Numbers as people read them."""
+"""Numbers and names of steps as people read them."""
+
+import json
+from typing import Any
 
 from django import template
 from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 register = template.Library()
 
 _STEPS = {
     "embed": gettext_lazy("Question embedded"),
+    "vector": gettext_lazy("Stored vector read"),
     "words": gettext_lazy("Words looked up"),
     "count": gettext_lazy("Candidates counted"),
     "compare": gettext_lazy("Passages compared"),
     "store": gettext_lazy("Vector store asked"),
     "check": gettext_lazy("Its answer checked in SQL"),
     "fuse": gettext_lazy("Both put into one order"),
+    "merge": gettext_lazy("Collections put into one order"),
+    "diversify": gettext_lazy("Spread out"),
+    "sort": gettext_lazy("Sorted"),
     "read": gettext_lazy("Passages read"),
+    "facets": gettext_lazy("Facets counted"),
+}
+_STRATEGIES = {
+    "exact": gettext_lazy("every passage compared in SQL"),
+    "memory": gettext_lazy("every passage that the filters keep compared in memory, the best again in SQL"),
+    "overfetch": gettext_lazy("the vector store asked for more than wanted, and checked in SQL"),
+    "lexical": gettext_lazy("words looked up, best matches first"),
+}
+_SOURCES = {
+    "override": gettext_lazy("set for the collection"),
+    "calibrated": gettext_lazy("learned from its passages"),
+    "default": gettext_lazy("assumed; nothing was learned yet"),
+}
+_LEGS = {"cosine": gettext_lazy("meaning"), "bm25": gettext_lazy("words")}
+_WHY = {
+    "unknown": gettext_lazy("no passage of this index by that id"),
+    "superseded": gettext_lazy("replaced or deleted since"),
+    "filtered": gettext_lazy("the filters do not keep its document"),
+    "outdone": gettext_lazy("another passage of its document ranks higher"),
 }
 
 
@@ -28,3 +55,41 @@ def grouped(value: int) -> str:
 def step_name(step: str) -> str:
     """Return what a timed step of a search (`SearchResponse.timings`) is called."""
     return str(_STEPS.get(step, step))
+
+
+@register.filter
+def strategy_name(strategy: str) -> str:
+    return str(_STRATEGIES.get(strategy, strategy))
+
+
+@register.filter
+def leg_name(leg: str) -> str:
+    """Return what the leg of a measure compares."""
+    return str(_LEGS.get(leg, leg))
+
+
+@register.filter
+def why_dropped(code: str) -> str:
+    return str(_WHY.get(code, code))
+
+
+@register.filter
+def as_percent(share: float) -> str:
+    """Return a share from 0 to 1 in per cent, small ones with a digit more."""
+    return _("%(number)s%%") % {"number": number_format(share * 100, decimal_pos=0 if share >= 0.1 else 2)}
+
+
+@register.filter
+def rest_of_one(share: float) -> float:
+    return 1 - share
+
+
+@register.filter
+def weight_source(source: str) -> str:
+    """Return where the weight of meaning comes from (`weighting.Source`)."""
+    return str(_SOURCES.get(source, source))
+
+
+@register.filter
+def as_json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

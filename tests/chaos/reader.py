@@ -34,7 +34,7 @@ class Reader:
         sent = time.monotonic()
         found: dict[str, object] = {}
         try:
-            response = self._client.get("/api/search", params={"q": question, "collection": self._slug, "limit": 10})
+            response = self._client.get("/api/v1/search", params={"q": question, "collection": self._slug, "limit": 10})
             if response.status_code == 200:
                 body = response.json()
                 found["hits"] = tuple((hit["key"], hit["passage"]["text"]) for hit in body["hits"])

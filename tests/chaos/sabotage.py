@@ -103,13 +103,13 @@ def live_filter() -> list[Undo]:
     their text is emptied and their rows are excluded by another condition.
     """
     from collections_app import vectors
-    from search_app import search
+    from search_app import order
     from search_app.semantic import SemanticLeg
 
     return [
         _rewrite(vectors.live_vectors, ", state=ChunkState.LIVE", ""),
         _rewrite(SemanticLeg._check, "if state == ChunkState.LIVE:", "if True:"),
-        _rewrite(search._live_chunks, ".filter(state=ChunkState.LIVE)", ""),
+        _rewrite(order._live_chunks, ".filter(state=ChunkState.LIVE)", ""),
     ]
 
 

@@ -123,7 +123,7 @@ def test_without_the_live_filter_a_search_shows_what_is_no_longer_said(
     save(collection, "a", "The first text.")
     drain(collection)
     save(collection, "a", "The second text.")
-    request = SearchRequest(query="The first text.", collection=collection)
+    request = SearchRequest(query="The first text.", collections=(collection,))
     found: list[str] = []
     _work("live-filter", is_sabotaged, lambda: found.extend(hit.chunk.text for hit in search(request).hits))
     assert found == (["The first text."] if is_sabotaged else [])

@@ -28,7 +28,7 @@ def older(collection: Collection, drain: Drain, monkeypatch: pytest.MonkeyPatch)
 
 
 def codes(collection: Collection, mode: Mode) -> list[Code]:
-    response = search(SearchRequest(query="green tea", collection=collection, mode=mode))
+    response = search(SearchRequest(query="green tea", collections=(collection,), mode=mode))
     return [reason.code for reason in response.degraded]
 
 

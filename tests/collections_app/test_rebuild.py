@@ -1,5 +1,6 @@
 """Another index is built beside the serving one, takes over when it is in step, and can be switched back."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +79,7 @@ def stored() -> int:
 
 
 def found(collection: Collection, query: str) -> list[str]:
-    return [hit.chunk.text for hit in search(SearchRequest(query=query, collection=collection)).hits]
+    return [hit.chunk.text for hit in search(SearchRequest(query=query, collections=(collection,))).hits]
 
 
 def test_building_beside_with_the_same_settings_embeds_nothing(
@@ -284,19 +285,20 @@ def test_a_search_whose_index_is_dropped_meanwhile_asks_the_present_one(
     from search_app import search as search_module
 
     old, new = serving_index(notes), build(notes)
-    original, served = search_module._serving_index, []
+    original = search_module._serving_indexes
+    served: list[VectorIndex] = []
 
-    def dropped_at_once(collection: Collection) -> VectorIndex | None:
-        index = original(collection)
-        served.append(index)
-        if index == old:
+    def dropped_at_once(collections: Sequence[Collection]) -> list[VectorIndex]:
+        indexes = original(collections)
+        served.extend(indexes)
+        if indexes == [old]:
             services.activate(new)
             services.drop_index(VectorIndex.objects.get(pk=old.pk))
             sweeping.let_go()
             sweeping.tidy()
-        return index
+        return indexes
 
-    monkeypatch.setattr(search_module, "_serving_index", dropped_at_once)
+    monkeypatch.setattr(search_module, "_serving_indexes", dropped_at_once)
     assert found(notes, "Cats purr.")[0] == "Cats purr."
     assert served == [old, new]
 

@@ -38,7 +38,7 @@ class Reader(threading.Thread):
             connections.close_all()
 
     def _ask(self, key: str, text: str) -> None:
-        response = search(SearchRequest(query=text, collection=self._collection))
+        response = search(SearchRequest(query=text, collections=(self._collection,)))
         self.questions += 1
         if not response.answered or not response.hits or response.hits[0].chunk.document.key != key:
             self.complaints.append((key, response))

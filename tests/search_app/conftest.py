@@ -1,6 +1,6 @@
 """Collections to search, and short ways to ask."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +24,7 @@ FILMS: list[dict[str, object]] = [
 @pytest.fixture(autouse=True)
 def _no_remembered_questions() -> None:
     query_vectors._recent = query_vectors._Recent(query_vectors._CAPACITY)
+    query_vectors._sentences = query_vectors._Recent(query_vectors._CAPACITY)
 
 
 @pytest.fixture
@@ -78,8 +79,16 @@ def declare(collection: Collection, **types: str) -> list[MetadataField]:
     ]
 
 
-def ask(collection: Collection, query: str, *, filter: Expression = EVERYTHING, **more: object) -> SearchResponse:
-    return search(SearchRequest(query=query, collection=collection, filter=filter, **more))  # type: ignore[arg-type]
+def ask(
+    collection: Collection,
+    query: str,
+    *,
+    also: Sequence[Collection] = (),
+    filter: Expression = EVERYTHING,
+    **more: object,
+) -> SearchResponse:
+    asked = SearchRequest(query=query, collections=(collection, *also), filter=filter, **more)  # type: ignore[arg-type]
+    return search(asked)
 
 
 def where(collection: Collection, **conditions: str) -> Expression:
@@ -88,7 +97,7 @@ def where(collection: Collection, **conditions: str) -> Expression:
 
 
 def keys(response: SearchResponse) -> list[str]:
-    return [hit.chunk.document.key for hit in response.hits]
+    return [hit.document.key for hit in response.hits]
 
 
 @pytest.fixture

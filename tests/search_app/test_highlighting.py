@@ -2,7 +2,7 @@
 
 import pytest
 
-from search_app.highlighting import Fragment, excerpt
+from search_app.highlighting import Fragment, excerpt, fragments, sentences
 
 
 def marked(text: str, query: str, length: int = 1000) -> list[str]:
@@ -12,8 +12,8 @@ def marked(text: str, query: str, length: int = 1000) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "query", "expected"),
     [
-        ("Cats and a cat's tail, not concatenation", "cat", ["Cats", "cat's"]),
-        ("one box, two boxes", "boxes", ["boxes"]),
+        ("Cats and a cat's tail, not concatenation", "cat", ["Cats", "cat"]),
+        ("one box, two boxes", "boxes", ["box", "boxes"]),
         ("a class of classes", "class", ["class", "classes"]),
         ("The car is on the road", "what is the car", ["car"]),
         ("to be or not to be", "to be", ["to", "be", "to", "be"]),
@@ -21,7 +21,13 @@ def marked(text: str, query: str, length: int = 1000) -> list[str]:
         ("如何训练一个模型", "训练模型", ["训练", "模型"]),
         ("向量数据库很快", "数据库", ["数据库"]),
         ("用 Python 写", "python写", ["Python", "写"]),
-        ("C++ (and *) costs $5", "c++ * ( $5", ["C", "5"]),
+        ("C++ (and *) costs $5", "c++ * ( $5", ["C++", "5"]),
+        ("Compressing, compressed: compression", "compress", ["Compressing", "compressed", "compression"]),
+        ("use os.path.join here", "join a path", ["path", "join"]),
+        ("a ZipFile", "zip", ["ZipFile"]),
+        ("カタカナの本", "カタカナ", ["カタカナ"]),
+        ("the résumé", "resume", ["résumé"]),
+        ("a 🐦 sings", "🐦", ["🐦"]),
         ("no match here", "zebra", []),
         ("anything", "???", []),
     ],
@@ -56,3 +62,28 @@ def test_chinese_is_cut_without_looking_for_spaces() -> None:
 def test_a_question_of_thousands_of_words_marks_without_delay() -> None:
     text = "word " * 2000
     assert len(marked(text, " ".join(f"term{number}" for number in range(5000)) + " word", 10_000)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
+        ("A wrapped\nsentence. Another", ["A wrapped\nsentence.", "Another"]),
+        ("A heading\n\n  A paragraph", ["A heading", "A paragraph"]),
+        ("春眠不觉晓。处处闻啼鸟！", ["春眠不觉晓。", "处处闻啼鸟！"]),
+        ("“他说：好。”然后走了。", ["“他说：好。”", "然后走了。"]),
+        ("Version 3.14 of os.path costs 1.50", ["Version 3.14 of os.path costs 1.50"]),
+        (" \n\n ", []),
+        ("", []),
+    ],
+)
+def test_sentences_end_at_stops_and_with_paragraphs(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in sentences(text)] == expected
+
+
+def test_the_closest_sentence_is_set_apart_beside_the_marks() -> None:
+    assert fragments("ab cd ef", [(3, 5)], close=(3, 8)) == [
+        Fragment("ab ", False),
+        Fragment("cd", True, close=True),
+        Fragment(" ef", False, close=True),
+    ]

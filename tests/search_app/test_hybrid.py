@@ -6,7 +6,7 @@ import pytest
 
 from collections_app import services
 from collections_app.models import Chunk, Collection
-from search_app import hybrid, search
+from search_app import hybrid, order
 from search_app.leg import Measure
 from search_app.search import Mode
 from tests.conftest import Drain
@@ -57,7 +57,7 @@ def test_a_document_that_is_deleted_while_it_is_ranked_is_not_shown(
     library: Collection, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
     victim = library.documents.get(key="book 41")
-    read = search._live_chunks
+    read = order._live_chunks
     deleted: list[bool] = []
 
     def delete_first(*arguments: object) -> dict[int, Chunk]:
@@ -66,7 +66,7 @@ def test_a_document_that_is_deleted_while_it_is_ranked_is_not_shown(
             services.delete_documents(library.documents.filter(pk=victim.pk))
         return read(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(search, "_live_chunks", delete_first)
+    monkeypatch.setattr(order, "_live_chunks", delete_first)
     question = "Book number 41 speaks of topic 6."
     found = keys(ask(library, question, limit=5, mode=mode))
     assert (len(found), "book 41" in found) == (5, False)
@@ -76,7 +76,7 @@ def test_a_document_that_is_deleted_while_it_is_ranked_is_not_shown(
 def test_a_document_that_is_saved_while_it_is_ranked_answers_with_its_new_text(
     library: Collection, drain: Drain, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
-    read = search._live_chunks
+    read = order._live_chunks
     saved: list[bool] = []
 
     def save_first(*arguments: object) -> dict[int, Chunk]:
@@ -87,7 +87,7 @@ def test_a_document_that_is_saved_while_it_is_ranked_answers_with_its_new_text(
             drain(library)
         return read(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(search, "_live_chunks", save_first)
+    monkeypatch.setattr(order, "_live_chunks", save_first)
     response = ask(library, "Book number 41 speaks of topic 6.", limit=3, mode=mode)
     assert keys(response)[0] == "book 41"
     assert response.hits[0].chunk.revision == 2

@@ -113,7 +113,7 @@ def test_without_the_embedder_pages_of_words_follow_each_other(library: Collecti
     whole = find(library, "topic 3", wanted=60)
     with override_settings(EMBEDDERS=broken.embedder("DeadEmbedder")):
         pages = [
-            search(SearchRequest(query="topic 3", collection=library, limit=10, offset=offset))
+            search(SearchRequest(query="topic 3", collections=(library,), limit=10, offset=offset))
             for offset in range(0, 60, 10)
         ]
     assert [key for page in pages for key in keys(page)] == whole

@@ -22,7 +22,8 @@ from collections_app.models import (
 from collections_app.vectors import as_vector
 from collections_app.vectorstores import Match, load_vector_store
 from collections_app.vectorstores.memory import InMemoryVectorStore
-from search_app import search as search_module
+from search_app import order
+from search_app.leg import Measure
 from search_app.planner import Strategy
 from search_app.search import MOST_RESULTS, Mode
 from tests.conftest import Drain, save, serving_index
@@ -118,9 +119,10 @@ def test_a_document_with_a_title_alone_is_found(collection: Collection, drain: D
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\n\t", "\x00", "\ud800", "\x00 \udfff"])
-def test_a_question_of_nothing_has_an_empty_answer(films: Collection, query: str) -> None:
+def test_a_question_of_nothing_lists_the_documents_newest_first(films: Collection, query: str) -> None:
     response = ask(films, query)
-    assert (response.hits, response.answered, response.plan) == ([], True, None)
+    assert keys(response) == ["stalker", "ran", "gravity", "heat", "alien"]
+    assert ({hit.measure for hit in response.hits}, response.total_estimate, response.plan) == ({Measure.NONE}, 5, None)
 
 
 @pytest.mark.parametrize(
@@ -210,16 +212,16 @@ def test_a_document_whose_hit_was_retired_since_the_store_answered_stays_with_it
 def test_a_flip_between_ranking_and_reading_replaces_the_passage_and_refills_the_slot(
     films: Collection, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine = search_module._live_chunks
+    genuine = order._live_chunks
 
     def flip_then_read(*args: Any) -> dict[int, Chunk]:
-        monkeypatch.setattr(search_module, "_live_chunks", genuine)
+        monkeypatch.setattr(order, "_live_chunks", genuine)
         save(films, "gravity", "An astronaut drifts in space, still")
         drain(films)
         Document.objects.filter(key="alien").delete()
         return genuine(*args)
 
-    monkeypatch.setattr(search_module, "_live_chunks", flip_then_read)
+    monkeypatch.setattr(order, "_live_chunks", flip_then_read)
     response = ask(films, "an astronaut drifts in space", limit=4)
     assert keys(response)[0] == "gravity"
     assert response.hits[0].chunk.text == "An astronaut drifts in space, still"
@@ -270,8 +272,11 @@ def test_the_answer_explains_itself(library: Collection, ask_the_store: Callable
     assert all(milliseconds >= 0 for milliseconds in response.timings.values())
 
 
-def test_a_filter_that_keeps_much_is_not_counted(library: Collection, ask_the_store: Callable[..., None]) -> None:
+def test_a_filter_that_keeps_much_is_not_counted(
+    library: Collection, ask_the_store: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ask_the_store(most=1000)
+    monkeypatch.setattr(order, "DEPTH", 5)
     response = ask(library, "topic 4", filter=where(library, colour="blue"), limit=5, mode=Mode.SEMANTIC)
     assert (len(response.hits), response.total_estimate) == (5, None)
     assert response.candidates < Chunk.objects.count()

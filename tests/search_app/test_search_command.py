@@ -30,13 +30,14 @@ def test_it_prints_score_title_and_passage_best_first(films: Collection) -> None
 
 def test_json_holds_all_that_is_known_of_a_hit(films: Collection) -> None:
     answer = json.loads(run("space", "--collection=films", "--filter=year__gte=2000", "--json"))
-    assert set(answer) == {"query", "collection", "degraded", "answered", "plan", "timings", "hits"}
+    assert set(answer) == {"query", "collections", "degraded", "answered", "timings", "hits"}
     (hit,) = answer["hits"]
     document = films.documents.get(key="gravity")
     assert hit | {"score": 0} == {
         "score": 0,
         "measure": "fused",
         "document": str(document.public_id),
+        "collection": "films",
         "key": "gravity",
         "title": "Gravity",
         "address": "",
@@ -45,7 +46,23 @@ def test_json_holds_all_that_is_known_of_a_hit(films: Collection) -> None:
         "end": 46,
         "passage": "An astronaut drifts in space after a collision",
     }
-    assert (answer["plan"]["strategy"], answer["degraded"]) == ("exact", None)
+    assert (answer["collections"], answer["degraded"]) == (["films"], None)
+
+
+def test_explain_prints_plan_ranks_and_scores_of_both_legs_and_milliseconds(films: Collection) -> None:
+    said = run("an astronaut in space", "--collection=films", "--filter=year__gte=1990", "--explain")
+    assert "exact: The filter keeps 2 passages; comparing each is quick and exact." in said
+    assert "filter keeps 2 of 5 documents (40.00%)" in said
+    assert "weight of meaning 0.80 (default), of words 0.20" in said
+    gravity = next(line for line in said.splitlines() if line.startswith("  1  "))
+    assert gravity.split()[2:4] == ["meaning", "#1"]
+    assert gravity.endswith("Gravity")
+    assert said.splitlines()[-1].split()[1] == "ms:"
+
+
+def test_without_a_question_the_documents_are_listed_in_the_order_asked_for(films: Collection) -> None:
+    lines = run("--collection=films", "--sort=-year", "--limit=2").splitlines()
+    assert [line.strip() for line in lines[::2]] == ["Gravity", "Heat"]
 
 
 def test_private_collections_are_searched_too(films: Collection) -> None:
@@ -71,6 +88,9 @@ def test_an_answer_of_nothing_says_so(films: Collection) -> None:
         (["--collection", "films", "--filter", "year=x"], "a whole number such as 1999"),
         (["--collection", "films", "--filter", "year__any=1"], "“any” cannot be used with “year”"),
         (["--collection", "films", "--limit", "0"], "Only the best 200"),
+        (["--collection", "films", "--sort", "size"], "Sort by relevance, or by one of: year, genres, colour"),
+        (["--collection", "films", "--diversity", "2"], "a number from 0 to 1"),
+        (["--collection", "films", "--like", "x"], "no such document"),
     ],
 )
 def test_wrong_use_ends_with_status_2_and_one_sentence(films: Collection, arguments: list[str], said: str) -> None:

@@ -384,9 +384,9 @@ def test_typed_filters_and_those_of_the_form_all_hold(client: Client, films: Col
     assert "?q=space&collection=films" in get(client, q="space year>3000", collection="films").links()
 
 
-def test_filters_without_a_question_are_chips_on_the_welcome_page(client: Client, films: Collection) -> None:
+def test_filters_typed_without_a_question_list_what_they_keep(client: Client, films: Collection) -> None:
     page = get(client, q="year>=2000", collection="films")
-    assert "Some films." in page.text
+    assert (len(page.all("article")), "Gravity" in page.text) == (1, True)
     assert chips(page) == ["?collection=films"]
 
 
@@ -427,3 +427,63 @@ def test_each_answer_says_anew_beside_every_field_what_is_wrong(client: Client, 
         assert {found["id"] for found in part.all("p", class_="problem")} == slots
         assert {found["hx-swap-oob"] for found in part.all("p", class_="problem")} == {"true"}
         assert len([problem for problem in problems(part, response) if problem]) == count
+
+
+# --- orders, facets, several collections --------------------------------------------------------------------------
+
+
+def test_facets_lead_to_the_same_search_among_fewer_and_back(client: Client, library: Collection) -> None:
+    page = get(client, q="topic 4", collection="library")
+    assert "Of the 60 best documents" in page.text
+    link = "?q=topic+4&collection=library&colour=red"
+    assert link in page.links()
+    narrowed = Page(client.get(f"/{link}"))
+    assert narrowed.all("a", **{"aria-current": "true"})
+    assert "?q=topic+4&collection=library" in narrowed.links()
+
+
+def test_ranges_of_numbers_are_two_filters(client: Client, films: Collection) -> None:
+    page = get(client, q="space", collection="films")
+    assert "?q=space&collection=films&year__gte=1970&year__lt=1980" in page.links()
+    assert "1970 – 1979" in page.text
+
+
+def test_filters_or_an_order_without_a_question_list_documents(client: Client, films: Collection) -> None:
+    page = get(client, collection="films", sort="-year")
+    assert "5 documents" in page.text
+    assert not page.all("meter")
+    assert "selected" in page.all("option", value="-year")[0]
+    assert "1 document" in get(client, collection="films", year="1995").text
+
+
+@pytest.mark.parametrize("asked", ["collection=films&collection=library", "collection=*"])
+def test_several_collections_answer_together(
+    client: Client, films: Collection, library: Collection, asked: str
+) -> None:
+    page = Page(client.get(f"/?q=space+topic&{asked}"))
+    assert "Films" in page.text
+    assert "Library" in page.text
+    assert "2 collections were searched" in page.text
+    assert Page(client.get(f"/?{asked}")).text.count("2 collections") == 1
+
+
+def test_the_form_keeps_filters_while_the_same_collections_are_chosen(
+    client: Client, films: Collection, library: Collection
+) -> None:
+    both = "collection=films&collection=library"
+    kept = client.get(f"/?q=x&{both}&mode=lexical&filters_of=library,films")
+    assert kept.headers["Location"].startswith("/?q=x&collection=films&collection=library&mode=lexical")
+    dropped = client.get("/?q=x&collection=films&year=1995&sort=year&filters_of=library")
+    assert dropped.headers["Location"] == "/?q=x&collection=films"
+
+
+def test_more_like_this_says_what_it_is_like_and_a_typed_question_takes_its_place(
+    client: Client, films: Collection
+) -> None:
+    identity = films.documents.get(key="gravity").public_id
+    page = get(client, like=str(identity), collection="films")
+    assert "What is like “Gravity”" in page.text
+    assert len(page.all("article")) == 4
+    asked = client.get(f"/?q=thief&like={identity}&collection=films&filters_of=films")
+    assert asked.headers["Location"] == "/?q=thief&collection=films"
+    assert f"?collection=films&like={identity}" in " ".join(Page(client.get(f"/documents/{identity}/")).links())

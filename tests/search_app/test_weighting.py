@@ -63,7 +63,8 @@ def test_an_answer_says_which_weight_was_used_and_why(films: Collection, mode: M
     learned(films, 0.4)
     response = ask(films, "space", mode=mode)
     expected = Weight(value=0.4, source=Source.CALIBRATED) if mode is Mode.HYBRID else None
-    assert response.weight == expected
+    (part,) = response.parts
+    assert part.weight == expected
 
 
 def test_the_weight_decides_the_order(films: Collection) -> None:
