@@ -49,6 +49,11 @@ class SentenceTransformersEmbedder(Embedder):
     ) -> None:
         if not model and not folder:
             raise EmbedderMisconfigured("Name the model, or the folder that holds it, for SentenceTransformers to run.")
+        # The option `folder` is for administrators alone, so a name must not be one.
+        if not folder and Path(model).exists():
+            raise EmbedderMisconfigured(
+                f"The model {model!r} is a path of this machine. Give it in the option `folder`."
+            )
         if folder and not Path(folder).is_dir():
             raise EmbedderMisconfigured(f"The option `folder` names {folder}, which is no folder. Correct it.")
         if max_tokens is not None and max_tokens < 3:

@@ -19,8 +19,8 @@ from collections_app.embeddings.presets import Preset
 from collections_app.forms.json_values import PrettyJSONField, json_object
 from collections_app.models import EmbeddingProfile
 
-# What leads this server to other servers, to its files or to its environment.
-ADMINISTRATORS_OPTIONS = {"api_key_env", "base_url", "folder", "tokenizer_file"}
+# What leads this machine to other machines, to its files or to its environment.
+ADMINISTRATORS_OPTIONS = {"api_key_env", "base_url", "folder", "offline", "tokenizer_file"}
 # What a preset leaves to be filled in.
 PLACEHOLDER = re.compile(r"<\w+>")
 

@@ -159,7 +159,7 @@ def test_a_backend_that_asks_no_server_takes_no_key(admin_client: Client) -> Non
 def test_only_administrators_say_which_servers_files_and_variables_are_used(client: Client) -> None:
     rights = [f"{right}_embeddingprofile" for right in ("add", "view", "change")]
     client.force_login(staff_member("editor", *rights))
-    for option in ("base_url", "folder", "tokenizer_file", "api_key_env"):
+    for option in ("base_url", "folder", "tokenizer_file", "api_key_env", "offline"):
         form = {
             "name": "Mine",
             "backend": "openai",

@@ -56,6 +56,7 @@ def test_without_the_library_the_remedy_is_named(tmp_path: Path, monkeypatch: py
     [
         ({}, "Name the model, or the folder"),
         ({"folder": "/nowhere"}, "is no folder"),
+        ({"model": "/"}, "'/' is a path of this machine. Give it in the option `folder`"),
         ({"model": "m", "max_tokens": 1}, "at least 3"),
     ],
 )
