@@ -67,7 +67,7 @@ format: $(VENV)/.dev  ## Format the code and apply safe fixes
 
 requirements: $(VENV)/.dev  ## Recompile the pinned requirements from the .in files
 	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header \
-	    requirements.in -o requirements.txt
+	    --no-emit-package openvino-telemetry requirements.in -o requirements.txt
 	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header \
 	    requirements-dev.in -o requirements-dev.txt
 

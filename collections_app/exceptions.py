@@ -48,6 +48,10 @@ class EmbedderUnavailable(EmbeddingError):
         self.is_rate_limit = is_rate_limit
 
 
+class EmbedderSilent(EmbedderUnavailable):
+    """The embedder did not answer for as long as it may take; to ask again at once would take as long again."""
+
+
 class EmbedderMisconfigured(EmbeddingError, ConfigurationError):
     """The embedder refuses every input until an administrator acts: bad key, unknown model, wrong dimension.
 

@@ -10,6 +10,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from collections_app.embeddings import Embedder, load_embedder
+from collections_app.embeddings.base import Vectors
+from collections_app.embeddings.keys import seal, unseal
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
 from collections_app.models import EmbeddingProfile
 
@@ -27,14 +29,16 @@ def create_profile(
     backend: str,
     model: str = "",
     options: Mapping[str, Any] | None = None,
+    key: str = "",
     is_default: bool = False,
 ) -> EmbeddingProfile:
-    """Try the embedder, and keep how it embeds as a profile.
+    """Try the embedder, and keep how it embeds as a profile; the server's `key`, if one is given, is kept encrypted.
 
     Raises ConfigurationError if an existing profile gives the same vectors, and EmbeddingError if the embedder cannot
     be used.
     """
-    embedder = load_embedder(backend, model=model, options=dict(options or {}))
+    sealed_key = seal(key) if key else ""
+    embedder = load_embedder(backend, model=model, options=_with_key(options or {}, sealed_key))
     same = EmbeddingProfile.objects.filter(fingerprint=embedder.fingerprint).first()
     if same:
         raise ConfigurationError(f"The profile {same.name!r} gives these very vectors already; use that one.")
@@ -47,6 +51,7 @@ def create_profile(
             backend=backend,
             model=model or embedder.model,
             options=dict(options or {}),
+            sealed_key=sealed_key,
             fingerprint=embedder.fingerprint,
             dimensions=embedder.dimensions,
             max_tokens=embedder.max_tokens,
@@ -83,14 +88,51 @@ def check_canary(profile: EmbeddingProfile) -> None:
     """
     vector = _declared_embedder(profile).embed_passages([CANARY])[0]
     rows = EmbeddingProfile.objects.filter(pk=profile.pk)
-    if float(vector @ np.frombuffer(profile.canary, dtype="<f4")) < CANARY_SIMILARITY:
+    if not _is_canary(profile, vector):
         rows.filter(changed_at=None).update(changed_at=Now())
         raise _changed(profile)
     rows.update(canary_checked_at=Now(), changed_at=None)
 
 
+def change_key(profile: EmbeddingProfile, key: str) -> None:
+    """Try the embedder with another key, and keep the key, encrypted, in place of the former one.
+
+    Workers and servers use it from their next batch or question on. Raises EmbeddingError if it is not accepted, and
+    ProfileMismatch if it leads to another model; the former key then stays.
+    """
+    profile.sealed_key = seal(key)
+    embedder = _declared_embedder(profile)
+    if not _is_canary(profile, embedder.embed_passages([CANARY])[0]):
+        raise _changed(profile)
+    profile.save(update_fields=["sealed_key"])
+
+
+def reseal_keys() -> int:
+    """Encrypt every stored key by the SECRET_KEY of now, so that SECRET_KEY_FALLBACKS can go; return how many.
+
+    Raises EmbedderMisconfigured, and changes none, if one cannot be opened.
+    """
+    with transaction.atomic():
+        profiles = list(EmbeddingProfile.objects.select_for_update().exclude(sealed_key=""))
+        for profile in profiles:
+            profile.sealed_key = seal(unseal(profile.sealed_key))
+        EmbeddingProfile.objects.bulk_update(profiles, ["sealed_key"])
+    return len(profiles)
+
+
+def _with_key(options: Mapping[str, Any], sealed_key: str) -> dict[str, Any]:
+    if "sealed_api_key" in options:
+        raise ConfigurationError("A stored key is entered as the key of the profile, not as an option.")
+    return {**options, "sealed_api_key": sealed_key} if sealed_key else dict(options)
+
+
+def _is_canary(profile: EmbeddingProfile, vector: Vectors) -> bool:
+    return float(vector @ np.frombuffer(profile.canary, dtype="<f4")) >= CANARY_SIMILARITY
+
+
 def _declared_embedder(profile: EmbeddingProfile) -> Embedder:
-    embedder = load_embedder(profile.backend, model=profile.model, options=profile.options)
+    options = _with_key(profile.options, profile.sealed_key)
+    embedder = load_embedder(profile.backend, model=profile.model, options=options)
     if embedder.fingerprint != profile.fingerprint:
         raise _changed(profile)
     return embedder

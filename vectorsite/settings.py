@@ -30,6 +30,7 @@ class Environment(BaseSettings):
 
     debug: bool = False
     secret_key: str = ""
+    secret_key_fallbacks: Annotated[list[str], NoDecode] = []
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
@@ -57,7 +58,7 @@ class Environment(BaseSettings):
     vector_memory_mb: int = Field(default=256, ge=0)
     upload_limit_mb: int = Field(default=100, ge=1)
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "secret_key_fallbacks", mode="before")
     @classmethod
     def split_at_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -135,6 +136,7 @@ env = _read_environment()
 DEBUG = env.debug
 VAR_DIR = _writable(env.var_dir.expanduser().resolve())
 SECRET_KEY = env.secret_key or _secret_key(VAR_DIR)
+SECRET_KEY_FALLBACKS = env.secret_key_fallbacks
 HOST, PORT = env.host, env.port
 ALLOWED_HOSTS = env.allowed_hosts or ["localhost", "127.0.0.1", "[::1]", HOST]
 if HOST in {"0.0.0.0", "::"} and not env.allowed_hosts:  # noqa: S104 - compared, not bound
@@ -299,6 +301,12 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
         "BACKEND": "collections_app.embeddings.openai.OpenAIEmbedder",
         "OPTIONS": {"base_url": env.openai_base_url, "api_key_env": "OPENAI_API_KEY"},
     },
+    "ollama": {"BACKEND": "collections_app.embeddings.ollama.OllamaEmbedder", "OPTIONS": {}},
+    "sentence-transformers": {
+        "BACKEND": "collections_app.embeddings.sentence_transformers.SentenceTransformersEmbedder",
+        "OPTIONS": {},
+    },
+    "chroma-default": {"BACKEND": "collections_app.embeddings.chroma_default.ChromaDefaultEmbedder", "OPTIONS": {}},
     "meaningless": {"BACKEND": "collections_app.embeddings.hashing.MeaninglessHashEmbedder", "OPTIONS": {}},
 }
 if env.embedding_backend not in EMBEDDERS:

@@ -3,19 +3,24 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from collections_app import profiles
 from collections_app.admin import cells
 from collections_app.admin.form_page import form_page, require, see_other
-from collections_app.admin.pages import EndlessAdmin, Fact, Panel, SiteAdmin, trail_of
+from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, SiteAdmin, trail_of
 from collections_app.admin.pauses import Resumable, pause_fact
 from collections_app.admin.scope import user_of
+from collections_app.embeddings import takes_key
+from collections_app.embeddings.presets import PRESETS, preset
 from collections_app.exceptions import VectorsiteError
-from collections_app.forms.embedding import ProfileAddForm
+from collections_app.forms.embedding import KeyForm, ProfileAddForm, values_of
 from collections_app.models import Chunk, Embedding, EmbeddingProfile, VectorIndex
 from collections_app.trail import record
 from collections_app.vectors import as_vector
@@ -65,6 +70,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
             Fact(_("Vectors"), cells.count(vectors), cells.list_url(Embedding, profile__id__exact=obj.pk)),
             Fact(_("Dimensions"), obj.dimensions),
             Fact(_("Longest input"), _("%d tokens") % obj.max_tokens),
+            *_key_facts(obj),
         ]
 
     def panels(self, request: HttpRequest, obj: EmbeddingProfile) -> list[Panel]:
@@ -87,7 +93,12 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Make a profile outside of any transaction, because trying its embedder takes time and maybe the network."""
         require(self.has_add_permission(request))
-        form = ProfileAddForm(request.POST or None)
+        chosen = preset(request.GET.get("preset", ""))
+        form = ProfileAddForm(
+            request.POST or None,
+            initial=values_of(chosen) if chosen else None,
+            administrator=user_of(request).is_superuser,
+        )
         if request.method == "POST" and form.is_valid():
             try:
                 profile = form.create()
@@ -100,13 +111,77 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
         return form_page(
             request, self, form=form, title=_("New embedding profile"), submit=_("Try it and create"),
             intro=_("The embedder is tried once; what it gives identifies the profile from then on."),
+            panels=[_presets_panel()],
         )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.key_view)
+        return [path("<int:pk>/key/", view, name=f"{self._url_name}_key"), *super().get_urls()]
+
+    def links(self, request: HttpRequest, obj: EmbeddingProfile) -> list[PageLink]:
+        if not self._takes_key(request, obj):
+            return []
+        return [PageLink(_("Change the key"), reverse(f"admin:{self._url_name}_key", args=[obj.pk]), "key")]
+
+    def _takes_key(self, request: HttpRequest, obj: EmbeddingProfile) -> bool:
+        return user_of(request).is_superuser and takes_key(obj.backend)
+
+    def key_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Change the key of a profile outside of any transaction, because it is tried over the network."""
+        profile = self.get_queryset(request).filter(pk=pk).first()
+        if profile is None:
+            raise Http404
+        require(self._takes_key(request, profile))
+        form = KeyForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                profiles.change_key(profile, form.cleaned_data["key"])
+            except VectorsiteError as error:
+                form.add_error("key", str(error))
+            else:
+                record(user_of(request), "changed", profile, fields="key")
+                self.message_user(request, _("The key works and is used from now on."), messages.SUCCESS)
+                return see_other(cells.change_url(profile))
+        title = _("Change the key of “%s”") % profile
+        return form_page(request, self, form=form, title=title, submit=_("Try it and keep it"))
 
     def save_model(self, request: HttpRequest, obj: EmbeddingProfile, form: Any, change: bool) -> None:
         if obj.is_default:
             EmbeddingProfile.objects.filter(is_default=True).exclude(pk=obj.pk).update(is_default=False)
         obj.save(update_fields=["name", "is_default"])
         record(user_of(request), "changed", obj, fields=", ".join(form.changed_data))
+
+
+def _key_facts(profile: EmbeddingProfile) -> list[Fact]:
+    """Say where the key is, and never what it is."""
+    if profile.sealed_key:
+        return [Fact(_("Key of the server"), _("stored, encrypted"))]
+    variable = profile.options.get("api_key_env")
+    return [Fact(_("Key of the server"), _("from the environment: %s") % variable)] if variable else []
+
+
+def _presets_panel() -> Panel:
+    add = reverse("admin:collections_app_embeddingprofile_add")
+    return Panel(
+        title=_("Presets"),
+        note=_("A click fills in the form. Prices are the providers’ list prices when this version was made."),
+        headers=[
+            _("Model"), _("Backend"), _("Languages"), _("Dimensions"), _("Longest input"), _("Licence"),
+            _("A million tokens"),
+        ],
+        rows=[
+            [
+                format_html('<a class="text-link" href="{}?preset={}">{}</a>', add, one.slug, one.name),
+                one.backend,
+                one.languages,
+                one.dimensions,
+                _("%d tokens") % one.max_tokens,
+                one.licence,
+                _("free") if one.is_free else one.price,
+            ]
+            for one in PRESETS
+        ],
+    )  # fmt: skip
 
 
 @admin.register(Embedding)

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from collections_app.admin.pages import Fact, SiteAdmin
+from collections_app.admin.pages import Fact, Panel, SiteAdmin
 
 
 def form_page(
@@ -24,14 +24,15 @@ def form_page(
     intro: Any = "",
     facts: Sequence[Fact] = (),
     sentences: Sequence[Any] = (),
+    panels: Sequence[Panel] = (),
 ) -> HttpResponse:
-    """Show a form, bound or not, as a page of `model_admin`; one without fields asks for a confirmation."""
+    """Show a form, bound or not, as a page of `model_admin`, `panels` beneath; one without fields is a confirmation."""
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
         "intro": intro,
         "form": form,
-        "parts": {"facts": facts},
+        "parts": {"facts": facts, "panels": panels},
         "sentences": sentences,
         "submit_label": submit,
         "opts": model_admin.opts,

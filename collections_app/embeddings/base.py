@@ -4,6 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -53,6 +54,8 @@ class Embedder(ABC):
 
     model: str
     limits: BatchLimits
+    # How many calls of the primitive one `embed_passages` may have under way.
+    concurrency: int = 1
 
     def __init__(self, *, model: str, limits: BatchLimits, query_prefix: str = "", passage_prefix: str = "") -> None:
         self.model = model
@@ -149,7 +152,7 @@ class Embedder(ABC):
         inputs = self._inputs(texts, prefix=self.passage_prefix)
         if not inputs:
             return np.empty((0, self.dimensions), dtype=np.float32)
-        return np.concatenate([self._unit_vectors(batch) for batch in self._batches(inputs)])
+        return np.concatenate(self._in_turn_or_at_once(list(self._batches(inputs))))
 
     def within(self, seconds: float) -> Self:
         """Return this embedder for somebody who waits: no silence of its server is borne longer, where there is one."""
@@ -199,6 +202,18 @@ class Embedder(ABC):
             batch_bytes += text_bytes
         if batch:
             yield batch
+
+    def _in_turn_or_at_once(self, batches: list[list[str]]) -> list[Vectors]:
+        """Return the vectors of each batch. After an error none is begun any more, and those under way are awaited."""
+        if self.concurrency == 1 or len(batches) == 1:
+            return [self._unit_vectors(batch) for batch in batches]
+        with ThreadPoolExecutor(min(self.concurrency, len(batches)), thread_name_prefix="embed") as pool:
+            begun = [pool.submit(self._unit_vectors, batch) for batch in batches]
+            try:
+                return [future.result() for future in begun]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _unit_vectors(self, inputs: list[str]) -> Vectors:
         raw = self._embed(inputs)

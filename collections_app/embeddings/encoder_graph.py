@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from collections_app.embeddings.encoder_folder import EncoderShape
 from collections_app.exceptions import EmbedderMisconfigured
@@ -23,6 +23,7 @@ INPUT_IDS, ATTENTION_MASK, POOLED = "input_ids", "attention_mask", "pooled"
 _OPSET = 20  # the first with Gelu
 _IR_VERSION = 10
 _MASKED = np.float32(-1e9)
+_IN_MEMORY = "*/_ORT_MEM_ADDR_/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,55 @@ class EncoderGraph:
     model: bytes
     weights: Mapping[str, npt.NDArray[np.float32]]
 
+    def with_addresses(self) -> bytes:
+        """Return the model saying where in this process's memory each weight is, as OpenVINO reads it without a copy.
+
+        The weights have to be kept as long as what was made of it.
+        """
+        model: ModelProto = ModelProto.FromString(self.model)
+        for tensor in model.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                weight = self.weights[tensor.name]
+                del tensor.external_data[:]
+                tensor.external_data.add(key="location", value=_IN_MEMORY)
+                tensor.external_data.add(key="offset", value=str(weight.ctypes.data))
+                tensor.external_data.add(key="length", value=str(weight.nbytes))
+        serialised: bytes = model.SerializeToString()
+        return serialised
+
 
 def build_encoder_graph(shape: EncoderShape, weights: Mapping[str, npt.NDArray[np.float32]]) -> EncoderGraph:
     """Build the graph. Raises EmbedderMisconfigured when `weights` lack a tensor that `shape` calls for."""
     draft = _Draft(weights)
-    size = draft.node("Shape", INPUT_IDS)
     mask = draft.node("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+    _pool(draft, shape, _encode(draft, shape, mask), mask)
+    return draft.finished([INPUT_IDS, ATTENTION_MASK], {POOLED: ["batch", shape.width]})
+
+
+def build_exported_model(shape: EncoderShape, weights: Mapping[str, npt.NDArray[np.float32]]) -> bytes:
+    """Return a model as PyTorch exports one: weights in it, `token_type_ids` (unused) as third input, no pooling.
+
+    Output: `last_hidden_state`, float32 [batch, length, width].
+    """
+    draft = _Draft(weights)
+    mask = draft.node("Cast", ATTENTION_MASK, to=TensorProto.FLOAT)
+    draft.node("Identity", _encode(draft, shape, mask), output="last_hidden_state")
+    graph = draft.finished(
+        [INPUT_IDS, ATTENTION_MASK, "token_type_ids"], {"last_hidden_state": ["batch", "length", shape.width]}
+    )
+    model: ModelProto = ModelProto.FromString(graph.model)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            del tensor.external_data[:]
+            tensor.data_location = TensorProto.DEFAULT
+            tensor.raw_data = graph.weights[tensor.name].tobytes()
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+def _encode(draft: "_Draft", shape: EncoderShape, mask: str) -> str:
+    """Return [batch, length, width]: what the last layer makes of each token."""
+    size = draft.node("Shape", INPUT_IDS)
     hidden = _embed_tokens(draft, shape, size)
     bias = draft.node("Unsqueeze", mask, draft.constant([1, 2]))
     bias = draft.node("Mul", draft.node("Sub", draft.constant(np.float32(1)), bias), draft.constant(_MASKED))
@@ -48,8 +92,7 @@ def build_encoder_graph(shape: EncoderShape, weights: Mapping[str, npt.NDArray[n
     for layer in range(shape.layers):
         hidden = _layer(draft, shape, f"encoder.layer.{layer}", hidden, bias=bias, by_head=by_head)
     by_text = draft.node("Concat", size, draft.constant([shape.width]), axis=0)
-    _pool(draft, shape, draft.node("Reshape", hidden, by_text), mask)
-    return draft.finished(shape.width)
+    return draft.node("Reshape", hidden, by_text)
 
 
 class _Draft:
@@ -79,7 +122,7 @@ class _Draft:
                 raise EmbedderMisconfigured(
                     f"The weights hold no {name!r}; they are not those of the model in config.json."
                 )
-            self._used[name] = self._weights[name]
+            self._used[name] = np.ascontiguousarray(self._weights[name])
             tensor = TensorProto(
                 name=name,
                 data_type=TensorProto.FLOAT,
@@ -97,13 +140,10 @@ class _Draft:
         scale, bias = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
         return self.node("LayerNormalization", rows, scale, bias, epsilon=epsilon, axis=-1)
 
-    def finished(self, width: int) -> EncoderGraph:
-        inputs = [
-            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-            for name in (INPUT_IDS, ATTENTION_MASK)
-        ]
-        output = helper.make_tensor_value_info(POOLED, TensorProto.FLOAT, ["batch", width])
-        graph = helper.make_graph(self._nodes, "encoder", inputs, [output], self._initialisers)
+    def finished(self, inputs: Sequence[str], outputs: Mapping[str, Sequence[str | int]]) -> EncoderGraph:
+        tokens = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in inputs]
+        results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes) for name, axes in outputs.items()]
+        graph = helper.make_graph(self._nodes, "encoder", tokens, results, self._initialisers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
         return EncoderGraph(model=model.SerializeToString(), weights=self._used)
 

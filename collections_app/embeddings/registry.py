@@ -33,6 +33,15 @@ def load_embedder(backend: str, *, model: str = "", options: Mapping[str, Any] =
         return _loaded[key]
 
 
+def takes_key(backend: str) -> bool:
+    """Return whether the backend of an alias asks a server that may want a key; False if there is no such backend."""
+    try:
+        path, _ = _configuration(backend, model="", options={})
+        return "sealed_api_key" in _signature(_backend_class(backend, path)).parameters
+    except EmbedderMisconfigured:
+        return False
+
+
 def _configuration(backend: str, *, model: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     known = settings.EMBEDDERS
     if backend not in known:
@@ -47,15 +56,8 @@ def _configuration(backend: str, *, model: str, options: Mapping[str, Any]) -> t
 
 
 def _make(backend: str, path: str, options: Mapping[str, Any]) -> Embedder:
-    try:
-        backend_class = import_string(path)
-    except ImportError as error:
-        raise EmbedderMisconfigured(
-            f"EMBEDDERS[{backend!r}] names {path}, which cannot be imported ({error}). Correct its BACKEND."
-        ) from error
-    if not (isinstance(backend_class, type) and issubclass(backend_class, Embedder)):
-        raise EmbedderMisconfigured(f"EMBEDDERS[{backend!r}] names {path}, which is no Embedder. Correct its BACKEND.")
-    signature = inspect.signature(backend_class)
+    backend_class = _backend_class(backend, path)
+    signature = _signature(backend_class)
     try:
         signature.bind(**options)
     except TypeError as error:
@@ -64,6 +66,32 @@ def _make(backend: str, path: str, options: Mapping[str, Any]) -> Embedder:
             f"It knows: {', '.join(sorted(signature.parameters))}."
         ) from None
     return backend_class(**options)
+
+
+def _backend_class(backend: str, path: str) -> type[Embedder]:
+    try:
+        backend_class = import_string(path)
+    except ImportError as error:
+        raise EmbedderMisconfigured(
+            f"EMBEDDERS[{backend!r}] names {path}, which cannot be imported ({error}). Correct its BACKEND."
+        ) from error
+    if not (isinstance(backend_class, type) and issubclass(backend_class, Embedder)):
+        raise EmbedderMisconfigured(f"EMBEDDERS[{backend!r}] names {path}, which is no Embedder. Correct its BACKEND.")
+    return backend_class
+
+
+def _signature(backend_class: type[Embedder]) -> inspect.Signature:
+    """Return the options that a class takes: its own, and where it passes others on, those of the class above."""
+    known: dict[str, inspect.Parameter] = {}
+    for one in backend_class.__mro__:
+        if "__init__" not in vars(one):
+            continue
+        _, *parameters = inspect.signature(vars(one)["__init__"]).parameters.values()
+        own = [each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        known = {**{each.name: each for each in own}, **known}
+        if len(own) == len(parameters):
+            break
+    return inspect.Signature(list(known.values()))
 
 
 def _start_anew_after_fork() -> None:

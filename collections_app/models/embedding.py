@@ -12,6 +12,8 @@ class EmbeddingProfile(PublicModel):
     backend = models.CharField(_("backend"), max_length=50, help_text=_("An alias of the setting EMBEDDERS."))
     model = models.CharField(_("model"), max_length=200, blank=True)
     options = models.JSONField(_("options"), default=dict, blank=True)
+    # The key of the embedding server as `embeddings.keys.seal` gives it; "" where the environment holds it, or none is.
+    sealed_key = models.TextField(_("stored key"), blank=True, editable=False)
     fingerprint = models.CharField(_("fingerprint"), max_length=64, unique=True, editable=False)
     dimensions = models.PositiveIntegerField(_("dimensions"), editable=False)
     max_tokens = models.PositiveIntegerField(_("longest input in tokens"), editable=False)

@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks OpenAI's embeddings API, and misbehaves on command."""
+"""A real HTTP server that speaks OpenAI's embeddings API and Ollama's own, and misbehaves on command."""
 
 import base64
 import hashlib
@@ -36,6 +36,9 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.dimensions = 24
         self.speaks_base64 = True
         self.refusal: Refusal | None = None
+        self.refuses = -1  # so many requests, and answers the rest well; -1: all
+        self.headers: dict[str, str] = {}  # of good answers
+        self.gathering: threading.Barrier | None = None  # waits until so many requests are there at once
         self.alters: Callable[[Items], Any] | None = None  # the list `data` before it is sent
         self.raw: bytes | None = None  # sent in place of any JSON
         self.hangs = False
@@ -51,6 +54,9 @@ class EmbeddingServer(ThreadingHTTPServer):
 
     def refusal_of(self, request: dict[str, Any], *, client_port: int) -> Refusal | None:
         """Return the error to answer with, None to answer well."""
+        if self.refuses == 0:
+            return None
+        self.refuses -= 1 if self.refuses > 0 else 0
         return self.refusal
 
 
@@ -63,11 +69,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.hangs:
             self.server.released.wait(30)
             return
+        if self.server.gathering:
+            self.server.gathering.wait(10)
         refusal = self.server.refusal_of(request, client_port=self.client_address[1])
         if refusal:
             self._send(refusal.status, json.dumps({"error": refusal.error}).encode(), refusal.headers)
         else:
-            self._send(200, self.server.raw if self.server.raw is not None else self._answer(request), {})
+            answer = self.server.raw if self.server.raw is not None else self._answer(request)
+            self._send(200, answer, self.server.headers)
 
     def _answer(self, request: dict[str, Any]) -> bytes:
         dimensions = request.get("dimensions", self.server.dimensions)
@@ -77,6 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
             for index, text in enumerate(request["input"])
         ]
         data = self.server.alters(items) if self.server.alters else items
+        if self.path == "/api/embed":
+            vectors = [item["embedding"] for item in data] if isinstance(data, list) else data
+            return json.dumps({"model": request["model"], "embeddings": vectors}).encode()
         return json.dumps({"object": "list", "data": data, "model": request["model"]}).encode()
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:

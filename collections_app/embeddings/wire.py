@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible embeddings endpoint answers: vectors out of a good answer, an error out of a bad one."""
+"""What embedding servers answer: vectors out of a good answer, an error out of a bad one."""
 
 import base64
 import json
@@ -49,9 +49,18 @@ def vectors_of_answer(content: bytes, *, count: int) -> Vectors:
     found = [row for row in rows if row is not None]
     if len(found) != count:
         raise _invalid(f"{count - len(found)} of {count} vectors are missing")
-    if len({len(row) for row in found}) > 1:
-        raise _invalid("its vectors are of different lengths")
-    return np.stack(found).astype(np.float32)
+    return _stacked(found)
+
+
+def vectors_of_lists(content: bytes, *, count: int) -> Vectors:
+    """Return float32 [count, d] of Ollama's own answer, a list `embeddings` in the order of the inputs.
+
+    Raises EmbeddingResponseInvalid unless it holds exactly one vector for each input, all of one length.
+    """
+    rows = [_vector(item) for item in _items(content, name="embeddings")]
+    if len(rows) != count:
+        raise _invalid(f"it holds {len(rows)} vectors for {count} inputs")
+    return _stacked(rows)
 
 
 def error_of_answer(
@@ -62,7 +71,10 @@ def error_of_answer(
     Some servers repeat the key that they refuse: `secret` is taken out of what is quoted.
     """
     details = body if isinstance(body, dict) else {"message": body}
-    said = str(details.get("message") or "no reason given").replace(secret, "(key)")[:_QUOTED_CHARACTERS]
+    said = str(details.get("message") or "no reason given")
+    if secret:
+        said = said.replace(secret, "(key)")
+    said = said[:_QUOTED_CHARACTERS]
     answer = f"{server} answered HTTP {status} for the model {model}: {said}"
     if status in _PASSING or status >= 500:
         return EmbedderUnavailable(answer, retry_after=_seconds(retry_after), is_rate_limit=status == 429)
@@ -71,14 +83,20 @@ def error_of_answer(
     return EmbedderMisconfigured(f"{answer} Check the model's name, `base_url`, `dimensions` and the key's rights.")
 
 
-def _items(content: bytes) -> list[Any]:
+def _stacked(rows: list[npt.NDArray[Any]]) -> Vectors:
+    if len({len(row) for row in rows}) > 1:
+        raise _invalid("its vectors are of different lengths")
+    return np.stack(rows).astype(np.float32)
+
+
+def _items(content: bytes, *, name: str = "data") -> list[Any]:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         raise _invalid("it is not JSON") from None
-    items = answer.get("data") if isinstance(answer, dict) else None
+    items = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(items, list):
-        raise _invalid("it holds no list `data`")
+        raise _invalid(f"it holds no list `{name}`")
     return items
 
 
@@ -97,8 +115,8 @@ def _vector(value: object) -> npt.NDArray[Any]:
 
 def _invalid(reason: str) -> EmbeddingResponseInvalid:
     return EmbeddingResponseInvalid(
-        f"The embedding server's answer cannot be used: {reason}. Check that `base_url` leads to an OpenAI-compatible "
-        "embeddings endpoint, and look at its log."
+        f"The embedding server's answer cannot be used: {reason}. Check that `base_url` leads to an embeddings "
+        "endpoint of this kind (OpenAI-compatible or Ollama's), and look at its log."
     )
 
 
