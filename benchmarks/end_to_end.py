@@ -23,14 +23,14 @@ WARM_UP = 150
 _embedder: Any = None
 
 
-def _load() -> None:
+def _load(alias: str) -> None:
     global _embedder  # noqa: PLW0603 - each process has its own, loaded before anything is measured
     import django
 
     django.setup()
     from collections_app.embeddings import load_embedder
 
-    _embedder = load_embedder("local")
+    _embedder = load_embedder(alias)
     _embedder.embed_passages(["The model is loaded by its first text."])
 
 
@@ -58,17 +58,20 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=2000, help="in all rounds together")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--embedder", default="local", help="an alias of EMBEDDERS")
     parser.add_argument("--texts", default="", help="a file with a text per line, instead of the generated ones")
     options = parser.parse_args()
 
     texts = natural_texts(options.chunks + WARM_UP * options.workers, file=options.texts)
-    with private_site(workers=options.workers, embedder="local") as site:
+    with private_site(workers=options.workers, embedder=options.embedder) as site:
         from collections_app import services
 
         collection = services.create_collection("Throughput")
         save_and_wait(collection, texts[options.chunks :], prefix="warm-up")
         ours, alone, our_cpu, its_cpu = [], [], [], []
-        with multiprocessing.get_context("spawn").Pool(options.workers, initializer=_load) as pool:
+        with multiprocessing.get_context("spawn").Pool(
+            options.workers, initializer=_load, initargs=(options.embedder,)
+        ) as pool:
             processes = [process.pid for process in multiprocessing.active_children() if process.pid]
             for number in range(options.rounds):
                 before = cpu_seconds(site.pid, os.getpid())
@@ -88,7 +91,8 @@ def main() -> None:
         unit="chunks/s",
         ratio=report.median_ratio(ours, alone),
         conditions=(
-            f"all-MiniLM-L6-v2, {options.workers} workers, {options.rounds} rounds in turn on one growing collection, "
+            f"embedder {options.embedder}, {options.workers} workers, {options.rounds} rounds in turn on one growing "
+            "collection, "
             f"{sum(map(len, texts)) // len(texts)} characters on average; save to searchable in a real site on SQLite "
             f"and Chroma; other: {options.workers} processes that only embed the same inputs; ratio: median of rounds"
         ),

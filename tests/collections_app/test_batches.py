@@ -123,7 +123,7 @@ def test_an_edit_of_a_document_that_is_being_imported_wins(
 ) -> None:
     collection = services.create_collection("Notes")
     import_many(collection, 130)
-    interrupted.then = lambda: save(collection, "bulk 7", "Edited meanwhile.") and None
+    interrupted.then = lambda: save(collection, "bulk 7", "Edited meanwhile.")
     drain(collection)
     assert "Edited meanwhile." in live_texts(collection)
     assert "Text number 7." not in live_texts(collection)
@@ -143,7 +143,7 @@ def test_what_passes_keeps_the_lease_of_the_batch_that_waits(
         return original(lease)
 
     monkeypatch.setattr(ledger, "renew", renew)
-    interrupted.then = lambda: save(collection, "edit", "An edit.") and None
+    interrupted.then = lambda: save(collection, "edit", "An edit.")
     drain(collection)
     own = next(place for place, ids in enumerate(renewed) if len(ids) == 1)
     assert len(renewed[own + 1]) > 1
@@ -162,7 +162,7 @@ def test_a_defect_that_shows_on_an_edit_is_not_charged_to_the_import(
         return original(batch, index, status)
 
     monkeypatch.setattr(sync, "_run", run)
-    interrupted.then = lambda: save(other, "edit", "An edit.") and None
+    interrupted.then = lambda: save(other, "edit", "An edit.")
     drain(collection)
     assert len(live_texts(collection)) == 130
     waiting = IndexEntry.objects.get(index__collection=other)
