@@ -250,7 +250,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         from search_app import resident
 
         ours = Ours(index)
-        _wake(index, data)
+        wake(index, data)
         assert resident.build(index), "the index does not fit into VECTOR_MEMORY_MB"
         known: dict[str, Find] = {
             "ours": ours.find,
@@ -315,7 +315,7 @@ def site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
     return VectorIndex.objects.select_related("profile").get(pk=index.pk)
 
 
-def _wake(index: "VectorIndex", data: DataSet) -> None:
+def wake(index: "VectorIndex", data: DataSet) -> None:
     """Have Chroma read its graph, which takes longer than a search waits, and forget that it was slow before."""
     from collections_app.models import VectorStoreStatus
     from collections_app.projection import current_collection

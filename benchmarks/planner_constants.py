@@ -1,12 +1,11 @@
 """What the planner's costs are here: python -m benchmarks.planner_constants [--chunks 100000] [--folder FOLDER]
 
-Each step of a search is timed at several sizes, and a line fitted through the medians. Prints what
+Each step of a search is timed at several sizes, and a line fitted through the least times. Prints what
 `search_app.planner.Costs` are as measured and in force; the planner needs them right within a factor of two. With
 --folder the data set of `benchmarks.filtered` is used again.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,25 +14,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.filtered import Ours, site
+from benchmarks.filtered import Ours, site, wake
 from benchmarks.filtered_data import DIMENSIONS, SHARES, DataSet, Filter, Test, make
 from tests.chroma_server import ChromaServer
 
 if TYPE_CHECKING:
     from search_app.planner import Costs
 
-ROUNDS = 15
+ROUNDS = 25
 
 
 def line(sizes: Sequence[int], act: Callable[[int], object]) -> tuple[float, float]:
-    """Return the milliseconds that `act` takes at size 0 and per unit of size, by the medians of ROUNDS in turn."""
+    """Return the milliseconds that `act` takes at size 0 and per unit of size, by the least of ROUNDS in turn."""
     taken: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(ROUNDS):
         for size in sizes:
             start = time.perf_counter()
             act(size)
             taken[size].append((time.perf_counter() - start) * 1000)
-    each, base = np.polyfit(sizes, [statistics.median(taken[size]) for size in sizes], 1)
+    each, base = np.polyfit(sizes, [min(taken[size]) for size in sizes], 1)
     return max(0.0, float(base)), max(0.0, float(each))
 
 
@@ -82,7 +81,7 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
         round_trip=round_trip,
         per_checked=per_checked,
         per_named=per_named,
-        per_number=per_row / 2 / DIMENSIONS,
+        per_number=per_row / 4 / DIMENSIONS,
         per_number_read=per_read / DIMENSIONS,
         store=base,
         per_fetched=per_fetched,
@@ -93,6 +92,7 @@ def run(chunks: int, folder: Path) -> None:
     data = make(chunks, 1)
     with ChromaServer(folder / "chroma") as server:
         index = site(folder, server.url, data)
+        wake(index, data)
         from dataclasses import asdict
 
         from search_app import resident

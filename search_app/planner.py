@@ -37,20 +37,20 @@ _UNKNOWN_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Milliseconds. Fitted by `python -m benchmarks.planner_constants`, on two cores, SQLite and Chroma over HTTP."""
+    """Milliseconds. Fitted by `python -m benchmarks.planner_constants`: 100,000 passages, SQLite, Chroma over HTTP."""
 
-    # One question to SQL with little to answer, and per candidate that SQL checks or whose vector it hands over.
-    round_trip: float = 0.8
+    # A question to SQL, made by the ORM, and per candidate that SQL checks and whose vector it hands over.
+    round_trip: float = 1.8
     per_checked: float = 0.006
     # Per document that SQL names as kept by a filter, all ids in one value.
-    per_named: float = 0.00006
-    # Per number of a vector that is compared in memory: a byte each. Copying it first costs as much again.
-    per_number: float = 9e-8
+    per_named: float = 0.0002
+    # Per number of a vector that is compared in memory: a byte each.
+    per_number: float = 1e-7
     # Per number of a vector that is read from SQL and compared.
-    per_number_read: float = 8e-6
+    per_number_read: float = 6e-5
     # A question to the store, and per passage that it names.
     store: float = 3.0
-    per_fetched: float = 0.0075
+    per_fetched: float = 0.006
 
 
 COSTS = Costs()
@@ -200,7 +200,8 @@ def memory_cost(memory: InMemory, *, wanted: int, is_filtered: bool, costs: Cost
     if kept is None:
         kept = ceil(memory.passages * _UNKNOWN_SHARE)
     naming = 0.0 if is_known else costs.round_trip + kept * costs.per_named
-    compared = min(2 * kept, memory.passages) * memory.dimensions * costs.per_number
+    # Copying a vector takes three times as long as comparing it; see `vector_memory`.
+    compared = min(4 * kept, memory.passages) * memory.dimensions * costs.per_number
     candidates = min(kept, wanted + SPARE_CANDIDATES)
     return naming + compared + costs.round_trip + candidates * costs.per_checked
 
