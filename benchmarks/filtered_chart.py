@@ -57,7 +57,7 @@ def main() -> None:
         latency.set_title(f"filter and question: {relation}", fontsize=9)
         latency.set_xscale("log")
         latency.set_yscale("log")
-        recall.set_ylim(0.5, 1.03)
+        recall.set_ylim(0, 1.05)
         recall.set_xlabel("share of documents kept")
         recall.invert_xaxis()
     axes[0][0].set_ylabel(MEASURES[options.measure])
