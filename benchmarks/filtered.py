@@ -284,6 +284,8 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     )
     reports = json.loads(REPORT.read_text()) if REPORT.exists() else {}
     name = f"{options.chunks} {connection.vendor}"
+    if "ours" not in contenders and name in reports:
+        conditions = reports[name]["conditions"]
     others = [row for row in reports.get(name, {"rows": []})["rows"] if row["contender"] not in contenders]
     reports[name] = {"conditions": conditions, "rows": rows + others}
     REPORT.parent.mkdir(parents=True, exist_ok=True)

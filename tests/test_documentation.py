@@ -53,7 +53,7 @@ def test_tests_named_by_the_architecture_exist() -> None:
 
 
 def test_each_package_has_its_reason() -> None:
-    packages = required("requirements.in") | required("requirements-dev.in")
+    packages = required("requirements.in") | required("requirements-dev.in") | required("requirements-bench.in")
 
     assert packages == _matches(ROOT / "docs/dependencies.md", r"(?m)^\| `([a-z0-9-]+)")
 
