@@ -5,15 +5,17 @@ from collections.abc import Collection as Sized
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
 from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bag_of, bucket_of, number_of, score, terms_of
 from collections_app.lexical_segments import tombstones
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
+from collections_app.prepared import Many, Parameter, prepared
 
 # A question of a page of text is asked by its most frequent terms.
 MOST_TERMS = 100
@@ -74,13 +76,21 @@ Known = tuple[int, int, datetime]
 
 
 def _segments(index_id: int) -> list[Known]:
-    complete = LexicalSegment.objects.filter(index=index_id, complete=True).order_by("pk")
-    return list(complete.values_list("pk", "bits", "created_at"))
+    complete = prepared(
+        lambda: LexicalSegment.objects.filter(index=Parameter("index"), complete=True)
+        .order_by("pk")
+        .values_list("pk", "bits", "created_at")
+    )
+    return complete.rows(index=index_id)
 
 
 def _unmerged(index_id: int, terms: Sized[int]) -> Part:
-    rows = LexicalRow.objects.filter(index=index_id, merged=False).order_by("pk")
-    read = list(rows.values_list("pk", "length", "terms"))
+    unmerged = prepared(
+        lambda: LexicalRow.objects.filter(index=Parameter("index"), merged=False)
+        .order_by("pk")
+        .values_list("pk", "length", "terms")
+    )
+    read = unmerged.rows(index=index_id)
     postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read])
     return Part(
         chunks=np.array([pk for pk, _length, _raw in read], dtype=np.int64),
@@ -93,11 +103,17 @@ def _unmerged(index_id: int, terms: Sized[int]) -> Part:
 def _merged(segments: Sequence[Known], gone: NDArray[np.int64], terms: Sized[int]) -> list[Part]:
     if not segments:
         return []
-    wanted = Q()
-    for pk, bits, _created in segments:
-        wanted |= Q(segment=pk, bucket__in={bucket_of(term, bits) for term in terms})
+    count = len(segments)
+
+    def wanted() -> QuerySet[LexicalPostings, tuple[int, int, bytes]]:
+        each = (Q(segment=Parameter(f"segment_{n}"), bucket__in=Many(f"buckets_{n}")) for n in range(count))
+        return LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
+
+    values: dict[str, object] = {}
+    for n, (pk, bits, _created) in enumerate(segments):
+        values |= {f"segment_{n}": pk, f"buckets_{n}": {bucket_of(term, bits) for term in terms}}
     buckets: dict[int, dict[int, Bucket]] = {pk: {} for pk, _bits, _created in segments}
-    for pk, number, raw in LexicalPostings.objects.filter(wanted).values_list("segment", "bucket", "postings"):
+    for pk, number, raw in prepared(wanted, count).rows(**values):
         buckets[pk][number] = Bucket.from_bytes(raw)
     return [_part(known, buckets[known[0]], gone, terms) for known in segments]
 
