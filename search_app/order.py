@@ -131,10 +131,11 @@ def _live_chunks(scopes: Sequence[Scope], page: Sequence[Candidate]) -> dict[int
     ids = [candidate.chunk_id for candidate in page]
     found: dict[int, Chunk] = {}
     for scope in scopes:
-        live = scope.read(
-            ids, lambda chunks: chunks.filter(state=ChunkState.LIVE).select_related("document__collection")
-        )
-        found |= {chunk.pk: chunk for chunk in live}
+        live = scope.read(ids, lambda chunks: chunks.filter(state=ChunkState.LIVE).select_related("document"))
+        for chunk in live:
+            # All of an index are of one collection, which came with it.
+            chunk.document.collection = scope.index.collection
+            found[chunk.pk] = chunk
     return found
 
 
