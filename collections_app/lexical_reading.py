@@ -77,18 +77,22 @@ Known = tuple[int, int, datetime]
 
 def _segments(index_id: int) -> list[Known]:
     complete = prepared(
-        lambda: LexicalSegment.objects.filter(index=Parameter("index"), complete=True)
-        .order_by("pk")
-        .values_list("pk", "bits", "created_at")
+        lambda: (
+            LexicalSegment.objects.filter(index=Parameter("index"), complete=True)
+            .order_by("pk")
+            .values_list("pk", "bits", "created_at")
+        )
     )
     return complete.rows(index=index_id)
 
 
 def _unmerged(index_id: int, terms: Sized[int]) -> Part:
     unmerged = prepared(
-        lambda: LexicalRow.objects.filter(index=Parameter("index"), merged=False)
-        .order_by("pk")
-        .values_list("pk", "length", "terms")
+        lambda: (
+            LexicalRow.objects.filter(index=Parameter("index"), merged=False)
+            .order_by("pk")
+            .values_list("pk", "length", "terms")
+        )
     )
     read = unmerged.rows(index=index_id)
     postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read])

@@ -44,7 +44,8 @@ def store_status(alias: str) -> VectorStoreStatus:
 def is_paused(thing: Pausable) -> bool:
     kind = type(thing)
     paused = prepared(
-        lambda: kind.objects.filter(pk=Parameter("thing"), paused_until__isnull=False).order_by().values_list("pk"), kind
+        lambda: kind.objects.filter(pk=Parameter("thing"), paused_until__isnull=False).order_by().values_list("pk"),
+        kind,
     )
     return bool(paused.rows(thing=thing.pk))
 

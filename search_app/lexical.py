@@ -98,11 +98,11 @@ class LexicalLeg:
 
     def _chunks_of(self, document_ids: Sized[int]) -> NDArray[np.int64]:
         live = prepared(
-            lambda: Chunk.objects.filter(
-                index=Parameter("index"), state=ChunkState.LIVE, document__in=Many("documents")
+            lambda: (
+                Chunk.objects.filter(index=Parameter("index"), state=ChunkState.LIVE, document__in=Many("documents"))
+                .order_by()
+                .values_list("pk", flat=True)
             )
-            .order_by()
-            .values_list("pk", flat=True)
         )
         return np.array(live.rows(index=self.scope.index.pk, documents=document_ids), dtype=np.int64)
 

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from collections_app.models import Chunk, Document, MetadataField, MetadataValue
+from collections_app.prepared import Many, prepared
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
@@ -121,8 +122,13 @@ def _pattern(view: str, _prefix: str) -> str:
 def _values(document_ids: Iterable[int], fields: Sequence[MetadataField]) -> dict[int, list[MetadataValue]]:
     found: dict[int, list[MetadataValue]] = defaultdict(list)
     order = ("document", "field__position", "field__name", "position")
-    rows = MetadataValue.objects.filter(document__in=list(document_ids), field__in=[field.pk for field in fields])
-    for value in rows.select_related("field").order_by(*order):
+    rows = prepared(
+        lambda: MetadataValue.objects.filter(document__in=Many("documents"), field__in=Many("fields")).order_by(*order),
+        order,
+    )
+    known = {field.pk: field for field in fields}
+    for value in rows.rows(documents=document_ids, fields=known):
+        value.field = known[value.field_id]
         found[value.document_id].append(value)
     return found
 

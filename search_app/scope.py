@@ -49,9 +49,11 @@ class Scope:
 
     def __post_init__(self) -> None:
         declared = prepared(
-            lambda: MetadataField.objects.filter(collection=Parameter("collection"), filterable=True)
-            .order_by()
-            .values_list("name", "pk")
+            lambda: (
+                MetadataField.objects.filter(collection=Parameter("collection"), filterable=True)
+                .order_by()
+                .values_list("name", "pk")
+            )
         )
         known = dict(declared.rows(collection=self.index.collection_id)) if self.is_filtered else {}
         object.__setattr__(self, "sql", FilterSQL(known))

@@ -42,11 +42,13 @@ def current_collection(index: VectorIndex) -> PhysicalCollection:
 def readable_collection(index: VectorIndex) -> str | None:
     """Return the name in the store that holds all that is live, or None while there is none."""
     ready = prepared(
-        lambda: PhysicalCollection.objects.filter(
-            index=Parameter("index"), generation=Parameter("generation"), state=PhysicalState.READY
+        lambda: (
+            PhysicalCollection.objects.filter(
+                index=Parameter("index"), generation=Parameter("generation"), state=PhysicalState.READY
+            )
+            .order_by("pk")
+            .values_list("name", flat=True)
         )
-        .order_by("pk")
-        .values_list("name", flat=True)
     ).rows(index=index.pk, generation=index.generation)
     return ready[0] if ready else None
 
