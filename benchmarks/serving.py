@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,7 +143,8 @@ def latency(asked: dict[str, Ask], parts: dict[str, Ask], ask: Iterator[str], ro
                 "p50": statistics.median(of(taken[name])),
                 "p95": float(np.percentile(of(taken[name]), 95)),
                 "beyond": statistics.median(
-                    whole - sum(alone) for whole, *alone in zip(of(taken[name]), *map(of, beside[name].values()))
+                    whole - sum(alone)
+                    for whole, *alone in zip(of(taken[name]), *map(of, beside[name].values()), strict=True)
                 ),
                 "parts": {part: statistics.median(of(alone)) for part, alone in beside[name].items()},
             }
@@ -215,25 +217,17 @@ def _answers(url: str) -> bool:
 def per_second(clients: Sequence[Callable[[], Any]], seconds: float) -> float:
     """Have every client ask without a pause for so long; return answers per second of all together."""
     counts = [0] * len(clients)
-    failures: list[BaseException] = []
     start = time.perf_counter()
     end = start + seconds
 
     def run(number: int) -> None:
-        try:
-            while time.perf_counter() < end:
-                clients[number]()
-                counts[number] += 1
-        except BaseException as error:
-            failures.append(error)
+        while time.perf_counter() < end:
+            clients[number]()
+            counts[number] += 1
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(clients))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(len(clients)) as threads:
+        # Taken one by one, so that what fails in a thread fails here.
+        list(threads.map(run, range(len(clients))))
     # Until the last answer came, and not until no more were asked for.
     return sum(counts) / (time.perf_counter() - start)
 
@@ -249,9 +243,9 @@ class Throughput:
 
 
 def throughput(
-    url: str, slug: str, pids: dict[str, int], stores: Sequence[Ask], ask: Iterator[str], clients: int, seconds: float
+    address: str, slug: str, stores: Sequence[Ask], ask: Iterator[str], *, pids: dict[str, int], seconds: float
 ) -> Throughput:
-    """Let clients ask the site and Chroma alone in turn, for `seconds` each, three times."""
+    """Let as many clients as `stores` ask the site and Chroma alone in turn, for `seconds` each, three times."""
     guard = threading.Lock()
 
     def next_question() -> str:
@@ -260,7 +254,7 @@ def throughput(
 
     def of_site(web: httpx.Client) -> Callable[[], Any]:
         def one() -> None:
-            answer = web.get(f"{url}api/v1/search", params={"q": next_question(), "collection": slug})
+            answer = web.get(address, params={"q": next_question(), "collection": slug})
             _sound(answer)
 
         return one
@@ -268,10 +262,10 @@ def throughput(
     rates: dict[str, list[float]] = {"site": [], "store": []}
     used, answered = {"site": 0.0, "store": 0.0}, {"site": 0.0, "store": 0.0}
     with ExitStack() as stack:
-        webs = [stack.enter_context(httpx.Client(timeout=60)) for _ in range(clients)]
+        webs = [stack.enter_context(httpx.Client(timeout=60)) for _ in stores]
         asking: dict[str, list[Callable[[], Any]]] = {
             "site": [of_site(web) for web in webs],
-            "store": [lambda store=store: store("") for store in stores[:clients]],  # type: ignore[misc]
+            "store": [lambda store=store: store("") for store in stores],  # type: ignore[misc]
         }
         for _round in range(3):
             for name, every in asking.items():
@@ -326,17 +320,18 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         stores = [store() for _ in range(max(options.clients))]
         with web_server(folder) as (url, pid):
             pids = {"site": pid, "store": server.pid}
-            throughput(url, slug, pids, stores, ask, max(options.clients), 1.0)
+            address = f"{url}api/v1/search"
+            throughput(address, slug, stores, ask, pids=pids, seconds=1.0)
             for clients in options.clients:
-                rates = throughput(url, slug, pids, stores, ask, clients, options.seconds)
+                rates = throughput(address, slug, stores[:clients], ask, pids=pids, seconds=options.seconds)
                 report.add(
                     f"serving_{size}_{clients}_clients",
                     ours=statistics.median(rates.site),
                     other=statistics.median(rates.store),
                     ratio=report.median_ratio(rates.site, rates.store),
                     unit="answers/s",
-                    conditions=f"hybrid API against bare Chroma queries; processor time of an answer {rates.site_ms:.1f} "
-                    f"ms in the web server, {rates.store_ms:.1f} in Chroma's; {conditions}",
+                    conditions=f"hybrid API against bare Chroma queries; processor time of an answer "
+                    f"{rates.site_ms:.1f} ms in the web server, {rates.store_ms:.1f} in Chroma's; {conditions}",
                 )
 
 
