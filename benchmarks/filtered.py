@@ -294,10 +294,12 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         figures(rows, chunks=options.chunks, conditions=conditions)
 
 
-def site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
-    """Make this process a site of its own with the data set in it; return its index."""
+def site(
+    folder: Path, chroma_url: str, data: DataSet, texts: Sequence[str] | None = None, *, embedder: str = "meaningless"
+) -> "VectorIndex":
+    """Make this process a site of its own with the data set in it, with `texts` or without; return its index."""
     os.environ |= {"VAR_DIR": str(folder), "CHROMA_URL": chroma_url, "REDIS_URL": "redis://127.0.0.1:9/0"}
-    os.environ |= {"EMBEDDING_BACKEND": "meaningless", "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    os.environ |= {"EMBEDDING_BACKEND": embedder, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
     os.environ["VECTOR_MEMORY_MB"] = str(2 * data.size * DIMENSIONS // 2**20 + 64)
     django.setup()
     from django.conf import settings
@@ -311,7 +313,7 @@ def site(folder: Path, chroma_url: str, data: DataSet) -> "VectorIndex":
     index = VectorIndex.objects.select_related("profile").order_by("pk").last()
     start = time.monotonic()
     if index is None or Chunk.objects.filter(index=index).count() != data.size:
-        index = save(data)
+        index = save(data, texts)
     fill_store(index)
     print(f"In SQL and in Chroma after {time.monotonic() - start:.0f} s.", flush=True)
     return VectorIndex.objects.select_related("profile").get(pk=index.pk)

@@ -6,7 +6,7 @@ nothing to do with anything.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +126,13 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def save(data: DataSet) -> "VectorIndex":
-    """Put the data set into the site's own tables, as if it had been indexed."""
-    from collections_app import changes, services
+def save(data: DataSet, texts: Sequence[str] | None = None) -> "VectorIndex":
+    """Put the data set into the site's own tables, as if it had been indexed.
+
+    With `texts`, one for each vector, documents have these and can be found by their words; else they have their
+    titles as text, and nothing is found by words.
+    """
+    from collections_app import changes, lexical_segments, services
     from collections_app.models import Chunk, Collection, MetadataField
 
     collection = services.create_collection("Filtered search")
@@ -141,7 +145,9 @@ def save(data: DataSet) -> "VectorIndex":
     index = Collection.objects.get(pk=collection.pk).serving_index
     assert index is not None
     for start in range(0, data.size, _BATCH):
-        _save_batch(data, range(start, min(start + _BATCH, data.size)), index, fields)
+        rows = range(start, min(start + _BATCH, data.size))
+        _save_batch(data, rows, texts[rows.start : rows.stop] if texts else None, index, fields)
+        lexical_segments.keep_up(index.pk)
     changes.note(index.pk, live=[Chunk.objects.filter(index=index).latest("pk").pk])
     return index
 
@@ -155,10 +161,13 @@ def fill_store(index: "VectorIndex") -> None:
         projection.fill(index)
 
 
-def _save_batch(data: DataSet, rows: range, index: "VectorIndex", fields: dict[str, Any]) -> None:
+def _save_batch(
+    data: DataSet, rows: range, texts: Sequence[str] | None, index: "VectorIndex", fields: dict[str, Any]
+) -> None:
     from django.db import transaction
     from django.utils import timezone
 
+    from collections_app.lexical_rows import row_of, write_rows
     from collections_app.models import (
         Chunk,
         ChunkState,
@@ -183,8 +192,9 @@ def _save_batch(data: DataSet, rows: range, index: "VectorIndex", fields: dict[s
             )
             for offset, row in enumerate(rows)
         )
-        texts = DocumentText.objects.bulk_create(
-            DocumentText(document=document, revision=1, text=document.title, digest="") for document in documents
+        sources = DocumentText.objects.bulk_create(
+            DocumentText(document=document, revision=1, text=text, digest="")
+            for document, text in zip(documents, texts or [document.title for document in documents], strict=True)
         )
         embeddings = Embedding.objects.bulk_create(
             Embedding(
@@ -196,13 +206,15 @@ def _save_batch(data: DataSet, rows: range, index: "VectorIndex", fields: dict[s
             )
             for row in rows
         )
-        Chunk.objects.bulk_create(
+        chunks = Chunk.objects.bulk_create(
             Chunk(
-                index=index, document=document, source_text=text, embedding=embedding, state=ChunkState.LIVE,
-                revision=1, position=0, start=0, end=len(text.text), text=text.text,
+                index=index, document=document, source_text=source, embedding=embedding, state=ChunkState.LIVE,
+                revision=1, position=0, start=0, end=len(source.text), text=source.text,
             )
-            for document, text, embedding in zip(documents, texts, embeddings, strict=True)
+            for document, source, embedding in zip(documents, sources, embeddings, strict=True)
         )  # fmt: skip
+        if texts:
+            write_rows(row_of(chunk, chunk.text) for chunk in chunks)
         IndexEntry.objects.bulk_create(
             IndexEntry(
                 index=index, document=document, state=EntryState.INDEXED, wanted_revision=1, indexed_revision=1,

@@ -3,19 +3,21 @@
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection as Sized
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import groupby
+from operator import or_
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
 from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bag_of, bucket_of, number_of, score, terms_of
 from collections_app.lexical_segments import tombstones
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
+from collections_app.prepared import Many, Parameter, prepared
 
 # A question of a page of text is asked by its most frequent terms.
 MOST_TERMS = 100
@@ -108,13 +110,25 @@ _recent = _Recent(_REMEMBERED_BYTES)
 
 
 def _segments(index_id: int) -> list[Known]:
-    complete = LexicalSegment.objects.filter(index=index_id, complete=True).order_by("pk")
-    return list(complete.values_list("pk", "bits", "created_at"))
+    complete = prepared(
+        lambda: (
+            LexicalSegment.objects.filter(index=Parameter("index"), complete=True)
+            .order_by("pk")
+            .values_list("pk", "bits", "created_at")
+        )
+    )
+    return complete.rows(index=index_id)
 
 
 def _unmerged(index_id: int, terms: Sized[int]) -> Part:
-    rows = LexicalRow.objects.filter(index=index_id, merged=False).order_by("pk")
-    read = list(rows.values_list("pk", "length", "terms"))
+    unmerged = prepared(
+        lambda: (
+            LexicalRow.objects.filter(index=Parameter("index"), merged=False)
+            .order_by("pk")
+            .values_list("pk", "length", "terms")
+        )
+    )
+    read = unmerged.rows(index=index_id)
     postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read])
     return Part(
         chunks=np.array([pk for pk, _length, _raw in read], dtype=np.int64),
@@ -135,20 +149,32 @@ def _buckets(segments: Sequence[Known], terms: Sized[int]) -> dict[Place, Bucket
     found = {place: _recent.get(place) for place in wanted}
     missing = [place for place in wanted if found[place] is None]
     if missing:
-        condition = Q()
-        for known, places in groupby(missing, key=lambda place: place[0]):
-            condition |= Q(segment=known[0], bucket__in=[number for _known, number in places])
-        by_pk = {known[0]: known for known in segments}
         read: dict[Place, Bucket | None] = dict.fromkeys(missing)
-        rows = LexicalPostings.objects.filter(condition).values_list("segment", "bucket", "postings")
-        for pk, number, raw in rows:
-            read[by_pk[pk], number] = Bucket.from_bytes(raw)
+        for place, raw in _read_buckets(missing):
+            read[place] = Bucket.from_bytes(raw)
         for place, bucket in read.items():
             # One that is not there may have been merged away a moment ago: only what was seen is remembered.
             if bucket is not None:
                 _recent.put(place, bucket)
         found |= read
     return found
+
+
+def _read_buckets(places: Sequence[Place]) -> Iterator[tuple[Place, bytes]]:
+    asked = [
+        (known, [number for _known, number in each]) for known, each in groupby(places, key=lambda place: place[0])
+    ]
+
+    def wanted() -> QuerySet[LexicalPostings, tuple[int, int, bytes]]:
+        each = (Q(segment=Parameter(f"segment_{n}"), bucket__in=Many(f"buckets_{n}")) for n in range(len(asked)))
+        return LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
+
+    values: dict[str, object] = {}
+    for n, (known, numbers) in enumerate(asked):
+        values |= {f"segment_{n}": known[0], f"buckets_{n}": numbers}
+    by_pk = {known[0]: known for known, _numbers in asked}
+    for pk, number, raw in prepared(wanted, len(asked)).rows(**values):
+        yield (by_pk[pk], number), raw
 
 
 def _part(known: Known, buckets: Mapping[Place, Bucket | None], gone: NDArray[np.int64], terms: Sized[int]) -> Part:

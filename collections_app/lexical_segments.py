@@ -18,6 +18,7 @@ from collections_app.ledger import in_future
 from collections_app.lexical import MOST_BITS, Bag, Bucket, Postings, bits_for
 from collections_app.locks import lock_indexes
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
+from collections_app.prepared import Parameter, prepared
 
 # So many rows make a segment: what a question reads row by row stays below, and takes a few milliseconds.
 ROWS_PER_SEGMENT = 512
@@ -120,8 +121,10 @@ def _chunks_of(segment: LexicalSegment) -> NDArray[np.int64]:
 
 def tombstones(index_id: int) -> NDArray[np.int64]:
     """Return the ids of chunks that segments hold although their rows are gone."""
-    rows = LexicalTombstone.objects.filter(index=index_id).values_list("chunk_id", flat=True)
-    return np.fromiter(rows, dtype=np.int64)
+    gone = prepared(
+        lambda: LexicalTombstone.objects.filter(index=Parameter("index")).values_list("chunk_id", flat=True)
+    )
+    return np.array(gone.rows(index=index_id), dtype=np.int64)
 
 
 def held_by_segments(index_id: int, chunk_ids: Sequence[int]) -> set[int]:

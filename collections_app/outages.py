@@ -25,6 +25,7 @@ from collections_app.exceptions import (
 )
 from collections_app.ledger import in_future
 from collections_app.models import EmbeddingProfile, VectorStoreStatus
+from collections_app.prepared import Parameter, prepared
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +42,19 @@ def store_status(alias: str) -> VectorStoreStatus:
 
 
 def is_paused(thing: Pausable) -> bool:
-    return type(thing).objects.filter(pk=thing.pk, paused_until__isnull=False).exists()
+    kind = type(thing)
+    paused = prepared(
+        lambda: kind.objects.filter(pk=Parameter("thing"), paused_until__isnull=False).order_by().values_list("pk"),
+        kind,
+    )
+    return bool(paused.rows(thing=thing.pk))
 
 
 def is_store_paused(alias: str) -> bool:
-    return VectorStoreStatus.objects.filter(alias=alias, paused_until__isnull=False).exists()
+    paused = prepared(
+        lambda: VectorStoreStatus.objects.filter(alias=Parameter("alias"), paused_until__isnull=False).values_list("pk")
+    )
+    return bool(paused.rows(alias=alias))
 
 
 # What went down in the use of a collection so long ago says nothing of it any more.

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from collections_app.embeddings import Embedder
 from collections_app.ledger import in_future
 from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
+from collections_app.prepared import Many, Parameter, prepared
 
+# What is read of chunks whose vectors are wanted.
+_COLUMNS = ("pk", "document", "embedding__vector")
 # How many texts are embedded between two signs of life.
 SLICE = 64
 # Parameters of one statement; SQLite allows 32,766.
@@ -140,24 +143,28 @@ def live_vectors(
 
     A chunk whose vector is missing or damaged is left out; the audit finds it.
     """
-    chunks = Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by("pk")
-    if after:
-        chunks = chunks.filter(pk__gt=after)
-    if document_ids is not None:
-        chunks = chunks.filter(document__in=document_ids)
-    if after:
-        chunks = chunks.filter(pk__gt=after)
-    return _with_vectors(chunks, limit, dimensions=index.profile.dimensions)
+    is_page, are_some = after > 0, document_ids is not None
+
+    def live() -> QuerySet[Chunk]:
+        chunks = Chunk.objects.filter(index=Parameter("index"), state=ChunkState.LIVE).order_by("pk")
+        if is_page:
+            chunks = chunks.filter(pk__gt=Parameter("after"))
+        if are_some:
+            chunks = chunks.filter(document__in=Many("documents"))
+        return chunks.values_list(*_COLUMNS)[:limit]
+
+    statement = prepared(live, is_page, are_some, limit)
+    found = statement.rows(index=index.pk, after=after, documents=document_ids)
+    return _with_vectors(found, dimensions=index.profile.dimensions)
 
 
 def vectors_of(index: VectorIndex, chunk_ids: Sized[int]) -> LiveVectors:
     """Read chunks of `index` that went live a moment ago, and may have been retired again, with their vectors."""
     chunks = Chunk.objects.filter(index=index, pk__in=chunk_ids).order_by("pk")
-    return _with_vectors(chunks, None, dimensions=index.profile.dimensions)
+    return _with_vectors(list(chunks.values_list(*_COLUMNS)), dimensions=index.profile.dimensions)
 
 
-def _with_vectors(chunks: QuerySet[Chunk], limit: int | None, *, dimensions: int) -> LiveVectors:
-    found = list(chunks.values_list("pk", "document", "embedding__vector")[:limit])
+def _with_vectors(found: Sequence[tuple[int, int, bytes | None]], *, dimensions: int) -> LiveVectors:
     rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * dimensions]
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),

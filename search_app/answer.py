@@ -20,6 +20,7 @@ from collections_app.models import (
     MetadataField,
     User,
 )
+from collections_app.prepared import Many, prepared
 from search_app.asking import diversity_of, liked
 from search_app.chips import Chip, set_filters
 from search_app.declared import read_filter, shared_fields
@@ -236,7 +237,14 @@ def progress_of(collections: Sequence[Collection]) -> Progress | None:
     """Return the progress of collections that have documents waiting, added up, else None."""
     serving = [collection.serving_index for collection in collections if collection.serving_index]
     # Counting reads every entry; whether one is pending, an index knows.
-    if not IndexEntry.objects.filter(index__in=serving, state=EntryState.PENDING).exists():
+    pending = prepared(
+        lambda: (
+            IndexEntry.objects.filter(index__in=Many("indexes"), state=EntryState.PENDING)
+            .order_by()
+            .values_list("pk")[:1]
+        )
+    )
+    if not pending.rows(indexes=[index.pk for index in serving]):
         return None
     counts = [ledger.progress(index) for index in serving]
     return Progress(

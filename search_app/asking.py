@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidSearchRequest
 from collections_app.models import Collection, Document, User
+from collections_app.prepared import ManyTexts, prepared
 from search_app.parameters import EVERY, whole_number
 from search_app.request import Likeness, Mode
-from search_app.scope import readable_collections
+from search_app.scope import permission_of, readable_collections
 
 Asker = User | AnonymousUser | None
 
@@ -24,10 +26,14 @@ def named_collections(slugs: Sequence[str], user: Asker) -> tuple[Collection, ..
 
     Raises InvalidSearchRequest for one that is not there or may not be read.
     """
-    readable = readable_collections(user).select_related("serving_index__profile").order_by("name", "pk")
-    found = tuple(
-        readable if EVERY in slugs else readable.filter(slug__in=[slug for slug in slugs if "\0" not in slug])
-    )
+    is_every = EVERY in slugs
+
+    def chosen() -> QuerySet[Collection]:
+        readable = readable_collections(user).select_related("serving_index__profile").order_by("name", "pk")
+        return readable if is_every else readable.filter(slug__in=ManyTexts("slugs"))
+
+    statement = prepared(chosen, is_every, permission_of(user))
+    found = tuple(statement.rows(slugs=[slug for slug in slugs if "\0" not in slug]))
     missing = set(slugs) - {EVERY} - {collection.slug for collection in found}
     if missing or not found:
         raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")

@@ -10,15 +10,18 @@ from django.utils.translation import gettext as _
 from collections_app.exceptions import InvalidFilter
 from collections_app.metadata import FieldSpec
 from collections_app.models import Collection, MetadataField
+from collections_app.prepared import Many, prepared
 
 T = TypeVar("T")
 
 
 def shared_fields(collection_ids: Sequence[int]) -> list[MetadataField]:
     """Return the filterable fields that each of the collections declares with the same type, in their order."""
-    declared = list(
-        MetadataField.objects.filter(collection__in=collection_ids, filterable=True).order_by("position", "name", "pk")
-    )
+    declared = prepared(
+        lambda: MetadataField.objects.filter(collection__in=Many("collections"), filterable=True).order_by(
+            "position", "name", "pk"
+        )
+    ).rows(collections=collection_ids)
     if len(collection_ids) == 1:
         return declared
     kinds: dict[str, list[tuple[str, bool]]] = {}

@@ -230,7 +230,7 @@ def _reasons(scope: Scope, chunk_ids: Sequence[int]) -> dict[str, int]:
     """Count the chunks by why they are not shown; one that could be is outdone by another one of its document."""
     known = dict(Chunk.objects.filter(pk__in=chunk_ids, index=scope.index).values_list("pk", "state"))
     live = [chunk for chunk in chunk_ids if known.get(chunk) == ChunkState.LIVE]
-    in_scope = scope.chunks(live).count()
+    in_scope = len(scope.read(live, lambda chunks: chunks.values_list("pk")))
     return {
         "unknown": len(chunk_ids) - len(known),
         "superseded": len(known) - len(live),

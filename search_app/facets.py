@@ -1,22 +1,24 @@
 """How many of some documents have which values of the declared fields.
 
 Of text and yes/no, the values that most documents have; of numbers and dates, round ranges. Documents are given as
-primary keys (those that a question found) or as a queryset (those that a filter keeps), and are counted in three
-statements, however many fields there are.
+primary keys (those that a question found) or as a queryset (those that a filter keeps), and are counted in one
+statement, however many fields there are.
 """
 
-from collections import defaultdict
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Collection as Sized
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import BigIntegerField, Case, Count, F, QuerySet, When
+from django.db.models.functions import Substr
 
 from collections_app.metadata import FieldType
 from collections_app.models import Document, MetadataField, MetadataValue
+from collections_app.prepared import Many, Statement, prepared
 from search_app.browsing import documents_in
 from search_app.declared import shared_fields
 from search_app.facet_ranges import ranges
@@ -101,17 +103,13 @@ def count_facets(documents: Documents, fields: Sequence[MetadataField], *, filte
     by_name = _by_name(fields)
     if not by_name:
         return []
-    values = MetadataValue.objects.filter(document__in=_subquery(documents)).order_by()
-    buckets = _classes(values, by_name) | _ranges(values, by_name)
+    counted = _count_values(documents, by_name)
+    buckets = {key: _classes(counts) if key[1] in _CLASSED else _ranges(counts) for key, counts in counted.items()}
     return [
         Facet(name, str(same[0]), FieldType(type_), buckets[name, type_], name in filtered)
         for (name, type_), same in by_name.items()
         if _tells_apart(buckets.get((name, type_), []), is_filtered=name in filtered)
     ]
-
-
-def _subquery(documents: Documents) -> Any:
-    return documents.order_by("-pk").values("pk")[:MOST_COUNTED] if isinstance(documents, QuerySet) else documents
 
 
 def _by_name(fields: Sequence[MetadataField]) -> dict[_Key, list[MetadataField]]:
@@ -128,64 +126,68 @@ def _tells_apart(buckets: Sequence[Bucket], *, is_filtered: bool) -> bool:
     return buckets[0].is_range or is_filtered or max(bucket.count for bucket in buckets) > 1
 
 
-# --- values -------------------------------------------------------------------------------------------------------
+# --- counting -----------------------------------------------------------------------------------------------------
 
 
-def _classes(values: QuerySet[MetadataValue], by_name: dict[_Key, list[MetadataField]]) -> dict[_Key, list[Bucket]]:
-    """Return the values of text and yes/no that most documents have, in one statement for all fields."""
-    classed = {declared.pk: key for key, same in by_name.items() if key[1] in _CLASSED for declared in same}
-    if not classed:
-        return {}
-    # A document has a value of a field once, so rows are documents.
-    counted = values.filter(field__in=classed).values("field", "text", "boolean").annotate(count=Count("pk"))
-    rank = Window(RowNumber(), partition_by=F("field"), order_by=[F("count").desc(), F("text"), F("boolean")])
-    best = counted.annotate(rank=rank).filter(rank__lte=4 * MOST_VALUES)
-    added: dict[_Key, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    for row in best.values_list("field", "text", "boolean", "count"):
-        field_id, text, boolean, count = row
-        key = classed[field_id]
-        value = text if key[1] == FieldType.TEXT else boolean
-        if value is not None and not (isinstance(value, str) and len(value) > LONGEST_VALUE):
-            added[key][value] += count
-    return {key: _best(counts) for key, counts in added.items()}
+def _count_values(documents: Documents, by_name: dict[_Key, list[MetadataField]]) -> dict[_Key, Counter[Any]]:
+    """Return how many documents have which value of each field, in one statement for all.
+
+    Where documents have lists of numbers or dates, each (value, document) is counted, since a range counts a document
+    once, however many of its values are inside.
+    """
+    fields = {declared.pk: key for key, same in by_name.items() for declared in same}
+    lists = {
+        declared.pk for key, same in by_name.items() for declared in same if declared.is_list and key[1] not in _CLASSED
+    }
+    columns = tuple(sorted({type_ for _name, type_ in by_name}))
+
+    def counted(among: Any) -> QuerySet[MetadataValue, tuple[Any, ...]]:
+        values = MetadataValue.objects.filter(document__in=among, field__in=Many("fields")).order_by()
+        of_list = Case(When(field__in=Many("lists"), then=F("document")), default=None, output_field=BigIntegerField())
+        # A value that is too long to be shown is not read as a whole.
+        texts = {"start": Substr("text", 1, LONGEST_VALUE + 1)} if FieldType.TEXT in columns else {}
+        shown = ["start" if column == FieldType.TEXT else column for column in columns]
+        # A document has a value of a field once, so rows are documents.
+        rows = values.annotate(of_list=of_list, **texts).values("field", "of_list", *shown)
+        return rows.annotate(count=Count("pk")).values_list("field", "of_list", "count", *shown)
+
+    if isinstance(documents, QuerySet):
+        newest = documents.order_by("-pk").values("pk")[:MOST_COUNTED]
+        statement: Statement[tuple[Any, ...]] = Statement(counted(newest))
+    else:
+        statement = prepared(lambda: counted(Many("documents")), columns)
+    found: dict[_Key, Counter[Any]] = defaultdict(Counter)
+    for field_id, document, count, *values in statement.rows(documents=documents, fields=fields, lists=lists):
+        key = fields[field_id]
+        value = values[columns.index(key[1])]
+        if value is not None:
+            found[key][value if document is None else (value, document)] += count
+    return found
 
 
-def _best(counts: dict[Any, int]) -> list[Bucket]:
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+def _classes(counts: Counter[Any]) -> list[Bucket]:
+    """Return the values that most documents have."""
+    shown = {value: count for value, count in counts.items() if isinstance(value, bool) or len(value) <= LONGEST_VALUE}
+    ordered = sorted(shown.items(), key=lambda pair: (-pair[1], str(pair[0])))
     return [Bucket(value, count) for value, count in ordered[:MOST_VALUES]]
 
 
-# --- ranges -------------------------------------------------------------------------------------------------------
-
-
-def _ranges(values: QuerySet[MetadataValue], by_name: dict[_Key, list[MetadataField]]) -> dict[_Key, list[Bucket]]:
-    """Return round ranges of numbers and dates: one statement for the ends of all fields, one for their counts."""
-    ranged = {key: [declared.pk for declared in same] for key, same in by_name.items() if key[1] not in _CLASSED}
-    if not ranged:
-        return {}
-    ends = values.filter(field__in=[pk for pks in ranged.values() for pk in pks]).aggregate(
-        **{
-            f"{end.__name__.lower()}_{position}": end(key[1], filter=Q(field__in=pks))
-            for position, (key, pks) in enumerate(ranged.items())
-            for end in (Min, Max)
-        }
-    )
-    wanted: dict[str, tuple[_Key, Any, Any, Count]] = {}
-    for position, (key, pks) in enumerate(ranged.items()):
-        least, most = ends[f"min_{position}"], ends[f"max_{position}"]
-        if least is None:
-            continue
-        several = any(declared.is_list for declared in by_name[key])
-        for number, (start, until) in enumerate(ranges(least, most)):
-            inside = Q(field__in=pks, **{f"{key[1]}__isnull": False})
-            inside &= Q() if start is None else Q(**{f"{key[1]}__gte": start})
-            inside &= Q() if until is None else Q(**{f"{key[1]}__lt": until})
-            wanted[f"r{position}_{number}"] = key, start, until, Count("document", filter=inside, distinct=several)
-    if not wanted:
-        return {}
-    counted = values.aggregate(**{name: count for name, (_key, _start, _until, count) in wanted.items()})
-    buckets: dict[_Key, list[Bucket]] = defaultdict(list)
-    for name, (key, start, until, _count) in wanted.items():
-        if counted[name]:
-            buckets[key].append(Bucket(start, counted[name], until, is_range=True))
-    return {key: found for key, found in buckets.items() if len(found) > 1}
+def _ranges(counts: Counter[Any]) -> list[Bucket]:
+    """Return round ranges of numbers or dates, unless one holds them all."""
+    pairs = [(key if isinstance(key, tuple) else (key, None), count) for key, count in counts.items()]
+    inside = ranges(min(value for (value, _document), _count in pairs), max(value for (value, _), _count in pairs))
+    # Each begins where the one before it ends.
+    ends = [until for _start, until in inside[:-1]]
+    found: Counter[int] = Counter()
+    seen: set[tuple[int, int]] = set()
+    for (value, document), count in pairs:
+        place = bisect_right(ends, value)
+        if document is None:
+            found[place] += count
+        elif (place, document) not in seen:
+            seen.add((place, document))
+            found[place] += 1
+    buckets = [
+        Bucket(start, found[place], until, is_range=True) for place, (start, until) in enumerate(inside) if found[place]
+    ]
+    return buckets if len(buckets) > 1 else []

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from collections_app.metadata import FieldType
 from collections_app.models import Collection, MetadataField, MetadataValue
+from search_app.declared import shared_fields
 from search_app.parameters import Parameters, key_of
 
 MOST_CHOICES = 30
@@ -88,7 +89,7 @@ def filter_form(
 ) -> FilterForm:
     """Return the form's filters as `parameters` set them, with what is wrong beside the field that it is about."""
     controls, spare_slots = [], []
-    fields = MetadataField.objects.filter(collection=collection, filterable=True)
+    fields = shared_fields([collection.pk])
     for field in fields:
         slot, control = _slot_of(field.name), _control(field, parameters)
         if control is None:

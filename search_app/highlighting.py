@@ -40,11 +40,6 @@ class Fragment:
     close: bool = False
 
 
-@lru_cache(maxsize=_KEPT_TOKENS)
-def _terms(token: str) -> frozenset[str]:
-    return frozenset(terms_of(token))
-
-
 def _tokens(text: str) -> Iterator[Span]:
     """Return where words are, and each pair of neighbours in scripts without spaces, or a character that has none."""
     for found in _TOKEN.finditer(text):
@@ -63,11 +58,12 @@ def _asked(query: str) -> frozenset[str]:
     return frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token))
 
 
-def _telling_terms(token: str) -> Iterable[str]:
+@lru_cache(maxsize=_KEPT_TOKENS)
+def _telling_terms(token: str) -> frozenset[str]:
     """Return the terms of a token; of two characters without a space only the pair, since one alone means little."""
-    terms = _terms(token)
+    terms = frozenset(terms_of(token))
     if len(token) == 2 and _IS_UNSPACED.match(token):
-        return [term for term in terms if len(term) > 1] or terms
+        return frozenset(term for term in terms if len(term) > 1) or terms
     return terms
 
 

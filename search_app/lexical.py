@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from collections_app.lexical import Scores
 from collections_app.lexical_reading import search_words
 from collections_app.models import Chunk, ChunkState
+from collections_app.prepared import Many, Parameter, prepared
 from search_app.leg import Found, Measure
 from search_app.planner import EXACT_CHUNKS, MOST_FETCHED, Plan, plan_filtered, plan_words
 from search_app.ranking import Candidate, Ranking
@@ -85,7 +86,7 @@ class LexicalLeg:
         with self.watch.step("check"):
             found = dict(zip(scores.chunks.tolist(), scores.scores.tolist(), strict=True))
             for part in _parts(list(found)):
-                known = self.scope.chunks(part).values_list("pk", "document", "state")
+                known = self.scope.read(part, lambda chunks: chunks.values_list("pk", "document", "state"))
                 for chunk_id, document_id, state in known:
                     if state == ChunkState.LIVE:
                         ranking.offer(Candidate(document_id, chunk_id, found[chunk_id]))
@@ -96,8 +97,14 @@ class LexicalLeg:
         return ranking
 
     def _chunks_of(self, document_ids: Sized[int]) -> NDArray[np.int64]:
-        live = Chunk.objects.filter(index=self.scope.index, state=ChunkState.LIVE, document__in=document_ids)
-        return np.fromiter(live.order_by().values_list("pk", flat=True), dtype=np.int64)
+        live = prepared(
+            lambda: (
+                Chunk.objects.filter(index=Parameter("index"), state=ChunkState.LIVE, document__in=Many("documents"))
+                .order_by()
+                .values_list("pk", flat=True)
+            )
+        )
+        return np.array(live.rows(index=self.scope.index.pk, documents=document_ids), dtype=np.int64)
 
 
 def _parts(chunk_ids: list[int]) -> Iterable[list[int]]:

@@ -131,8 +131,11 @@ def _live_chunks(scopes: Sequence[Scope], page: Sequence[Candidate]) -> dict[int
     ids = [candidate.chunk_id for candidate in page]
     found: dict[int, Chunk] = {}
     for scope in scopes:
-        chunks = scope.chunks(ids).filter(state=ChunkState.LIVE)
-        found |= {chunk.pk: chunk for chunk in chunks.select_related("document__collection")}
+        live = scope.read(ids, lambda chunks: chunks.filter(state=ChunkState.LIVE).select_related("document"))
+        for chunk in live:
+            # All of an index are of one collection, which came with it.
+            chunk.document.collection = scope.index.collection
+            found[chunk.pk] = chunk
     return found
 
 
@@ -141,10 +144,10 @@ def _spread_out(best: Sequence[Candidate], scopes: Sequence[Scope], diversity: f
     rows: dict[int, tuple[int, bytes]] = {}
     ids = [candidate.chunk_id for candidate in best]
     for scope in scopes:
-        stored = scope.chunks(ids).filter(embedding__isnull=False)
+        stored = scope.read(ids, lambda chunks: chunks.values_list("pk", "embedding__vector"))
         profile = scope.index.profile
-        for chunk, raw in stored.values_list("pk", "embedding__vector"):
-            if is_usable(raw, dimensions=profile.dimensions):
+        for chunk, raw in stored:
+            if raw is not None and is_usable(raw, dimensions=profile.dimensions):
                 rows[chunk] = profile.pk, bytes(raw)
     models = {scope.index.profile.pk: scope.index.profile.dimensions for scope in scopes}
     starts, width = {}, 0

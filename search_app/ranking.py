@@ -1,14 +1,13 @@
 """Documents in the order of their best passage. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A document's best passage so far, and its score in the measure of the leg that found it."""
 
     document_id: int
@@ -37,8 +36,10 @@ class Ranking:
         """Offer passages given as columns of equal length, only the best one of each document singly."""
         order = np.argsort(-scores, kind="stable")
         _documents, firsts = np.unique(document_ids[order], return_index=True)
-        for row in order[firsts]:
-            self.offer(Candidate(int(document_ids[row]), int(chunk_ids[row]), float(scores[row])))
+        best = order[firsts]
+        columns = document_ids[best].tolist(), chunk_ids[best].tolist(), scores[best].tolist()
+        for candidate in map(Candidate, *columns):
+            self.offer(candidate)
 
     def by_document(self) -> dict[int, Candidate]:
         """Return the best passage of each document."""

@@ -4,21 +4,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from collections_app.models import Chunk, MetadataField, MetadataValue
+from collections_app.models import Chunk, Document, MetadataField, MetadataValue
+from collections_app.prepared import Many, prepared
 from search_app.highlighting import Fragment, excerpt
 from search_app.leg import Measure
 from search_app.parameters import Parameters, key_of
 from search_app.response import Hit
 
 EXCERPT_CHARACTERS = 480
+_ANY = UUID(int=0)
 _MOST_FIELDS = 6
 _MOST_VALUES = 3
 _LONGEST_VALUE = 60
@@ -86,7 +90,7 @@ def context_url(chunk: Chunk, query: str) -> str:
     if chunk.start == chunk.end:
         return ""
     place = {"revision": chunk.revision, "start": chunk.start, "end": chunk.end, "q": query}
-    return f"{reverse('search:context', args=[chunk.document.public_id])}?{urlencode(place)}"
+    return f"{_path_of('search:context', chunk.document)}?{urlencode(place)}"
 
 
 def like_url(chunk: Chunk, parameters: Parameters) -> str:
@@ -99,17 +103,32 @@ def like_url(chunk: Chunk, parameters: Parameters) -> str:
 
 def passage_url(chunk: Chunk) -> str:
     """Return the address of a passage; it names document, revision and place, so that it outlives re-indexing."""
-    path = reverse("search:document", args=[chunk.document.public_id])
+    path = _path_of("search:document", chunk.document)
     if chunk.start == chunk.end:
         return path
     return f"{path}?{urlencode({'revision': chunk.revision, 'start': chunk.start, 'end': chunk.end})}#passage"
 
 
+def _path_of(view: str, document: Document) -> str:
+    return _pattern(view, get_script_prefix()).replace(str(_ANY), str(document.public_id))
+
+
+@lru_cache(maxsize=16)
+def _pattern(view: str, _prefix: str) -> str:
+    """Return a view's path for a document of the id _ANY: reversing takes longer than all else about a hit."""
+    return reverse(view, args=[_ANY])
+
+
 def _values(document_ids: Iterable[int], fields: Sequence[MetadataField]) -> dict[int, list[MetadataValue]]:
     found: dict[int, list[MetadataValue]] = defaultdict(list)
     order = ("document", "field__position", "field__name", "position")
-    rows = MetadataValue.objects.filter(document__in=list(document_ids), field__in=[field.pk for field in fields])
-    for value in rows.select_related("field").order_by(*order):
+    rows = prepared(
+        lambda: MetadataValue.objects.filter(document__in=Many("documents"), field__in=Many("fields")).order_by(*order),
+        order,
+    )
+    known = {field.pk: field for field in fields}
+    for value in rows.rows(documents=document_ids, fields=known):
+        value.field = known[value.field_id]
         found[value.document_id].append(value)
     return found
 

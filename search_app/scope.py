@@ -1,7 +1,9 @@
 """What one request may find: permission and filter as SQL conditions, and how many documents they leave."""
 
+from collections.abc import Callable, Hashable
 from collections.abc import Collection as Sized
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
@@ -16,6 +18,7 @@ from collections_app.models import (
     User,
     VectorIndex,
 )
+from collections_app.prepared import Many, Parameter, prepared
 from search_app import planner
 from search_app.filter_sql import FilterSQL, Form
 from search_app.filters import EVERYTHING, Expression
@@ -25,6 +28,14 @@ from search_app.planner import Counts, Kept
 def readable_collections(user: User | AnonymousUser | None) -> QuerySet[Collection]:
     """Return the collections that `user` may search; None stands for who runs the site, and may search them all."""
     return Collection.objects.alive() if user is None else Collection.objects.readable_by(user)
+
+
+def permission_of(user: User | AnonymousUser | None) -> Hashable:
+    """Return what of `user` decides the statement of `readable_collections`, to tell prepared statements apart by."""
+    return user if user is None else (user.pk, user.is_active, user.is_superuser)
+
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,14 @@ class Scope:
     sql: FilterSQL = field(init=False)
 
     def __post_init__(self) -> None:
-        declared = MetadataField.objects.filter(collection=self.index.collection_id, filterable=True).order_by()
-        known = dict(declared.values_list("name", "pk")) if self.is_filtered else {}
+        declared = prepared(
+            lambda: (
+                MetadataField.objects.filter(collection=Parameter("collection"), filterable=True)
+                .order_by()
+                .values_list("name", "pk")
+            )
+        )
+        known = dict(declared.rows(collection=self.index.collection_id)) if self.is_filtered else {}
         object.__setattr__(self, "sql", FilterSQL(known))
 
     @property
@@ -58,8 +75,20 @@ class Scope:
             documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
         return documents
 
-    def chunks(self, chunk_ids: Sized[int]) -> QuerySet[Chunk]:
-        """Return those of the given chunks, in whatever state, whose documents are in scope as SQL has it now."""
+    def read(
+        self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]] = lambda chunks: chunks
+    ) -> list[Row]:
+        """Return what `wanted` makes of those of the given chunks whose documents are in scope as SQL has it now.
+
+        They are in whatever state and in any order. `wanted` is a function of its argument alone.
+        """
+        return prepared(
+            lambda: wanted(self._chunks(Many("chunks"))),
+            *(wanted.__code__, permission_of(self.user), self.index.pk, self.index.collection_id),
+            *(self.filter, tuple(self.sql.field_ids.items())),
+        ).rows(chunks=chunk_ids)
+
+    def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
         chunks = Chunk.objects.filter(
             pk__in=chunk_ids,
             index=self.index,

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidSearchRequest
 from collections_app.models import Collection, IndexState, VectorIndex
+from collections_app.prepared import Many, prepared
 from search_app.browsing import documents_in, list_passages
 from search_app.degradation import Code, Degradation, because
 from search_app.facets import facets_of_all, facets_of_best
@@ -24,7 +26,7 @@ from search_app.request import (
     clean_query,
 )
 from search_app.response import Hit, Part, SearchResponse
-from search_app.scope import Scope, readable_collections
+from search_app.scope import Scope, permission_of, readable_collections
 from search_app.stopwatch import Stopwatch, added
 
 __all__ = [
@@ -51,14 +53,18 @@ def search(request: SearchRequest) -> SearchResponse:
     while indexes := _serving_indexes(request.collections):
         response = _answer(request, indexes)
         # One that was dropped on the way, after another took over, may have lost what it was asked for.
-        if not VectorIndex.objects.filter(pk__in=[index.pk for index in indexes], state=IndexState.DROPPED).exists():
+        if not _are_dropped(indexes):
             return response
     return SearchResponse(answered=False, degraded=(because(Code.NO_INDEX),))
 
 
 def _check(request: SearchRequest) -> None:
     asked = {collection.pk for collection in request.collections}
-    if not asked or readable_collections(request.user).filter(pk__in=asked).count() < len(asked):
+    readable = prepared(
+        lambda: readable_collections(request.user).filter(pk__in=Many("collections")).order_by().values_list("pk"),
+        permission_of(request.user),
+    )
+    if not asked or len(readable.rows(collections=asked)) < len(asked):
         raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
     if len(asked) > MOST_COLLECTIONS:
         raise InvalidSearchRequest(
@@ -84,9 +90,19 @@ def _beyond(request: SearchRequest) -> str:
 
 
 def _serving_indexes(collections: Sequence[Collection]) -> list[VectorIndex]:
-    serving = Collection.objects.filter(pk__in=[collection.pk for collection in collections]).values("serving_index")
-    serving_now = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
-    return list(serving_now.select_related("profile", "collection").order_by("collection__name", "pk"))
+    def serving_now() -> QuerySet[VectorIndex]:
+        serving = Collection.objects.filter(pk__in=Many("collections")).values("serving_index")
+        indexes = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
+        return indexes.select_related("profile", "collection").order_by("collection__name", "pk")
+
+    return prepared(serving_now).rows(collections=[collection.pk for collection in collections])
+
+
+def _are_dropped(indexes: Sequence[VectorIndex]) -> bool:
+    dropped = prepared(
+        lambda: VectorIndex.objects.filter(pk__in=Many("indexes"), state=IndexState.DROPPED).values_list("pk")
+    )
+    return bool(dropped.rows(indexes=[index.pk for index in indexes]))
 
 
 def _answer(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchResponse:

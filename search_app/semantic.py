@@ -20,6 +20,7 @@ from collections_app.exceptions import (
     VectorStoreWentDown,
 )
 from collections_app.models import Chunk, ChunkState, VectorIndex
+from collections_app.prepared import Many, prepared
 from collections_app.projection import readable_collection
 from collections_app.vectors import UNIT_TOLERANCE, as_vector, is_usable, live_vectors
 from collections_app.vectorstores import Match, load_vector_store
@@ -220,7 +221,9 @@ class SemanticLeg:
         """Offer passages in scope by SQL's vectors; return whether there were any. Raises MemoryNotUsable."""
         superseded: set[int] = set()
         dimensions = self.scope.index.profile.dimensions
-        known = list(self.scope.chunks(named).values_list("pk", "document", "state", "embedding__vector"))
+        known = self.scope.read(
+            named, lambda chunks: chunks.values_list("pk", "document", "state", "embedding__vector")
+        )
         live: list[tuple[int, int, bytes]] = []
         for chunk_id, document_id, state, raw in known:
             if state == ChunkState.RETIRED:
@@ -318,7 +321,7 @@ class SemanticLeg:
         similarities = {match.id: match.similarity for match in matches}
         ranking = Ranking()
         superseded: set[int] = set()
-        known = self.scope.chunks(similarities).values_list("pk", "document", "state")
+        known = self.scope.read(similarities, lambda chunks: chunks.values_list("pk", "document", "state"))
         for chunk_id, document_id, state in known:
             if state == ChunkState.LIVE:
                 ranking.offer(Candidate(document_id, chunk_id, similarities[chunk_id]))
@@ -334,9 +337,13 @@ class SemanticLeg:
 
         Raises StoreNotUsable where they differ, and has everything in the store compared.
         """
-        vectors = Chunk.objects.filter(pk__in=similarities, embedding__isnull=False)
+        vectors = prepared(
+            lambda: Chunk.objects.filter(pk__in=Many("chunks"), embedding__isnull=False).values_list(
+                "pk", "embedding__vector"
+            )
+        )
         dimensions = self.scope.index.profile.dimensions
-        for chunk_id, raw in vectors.values_list("pk", "embedding__vector"):
+        for chunk_id, raw in vectors.rows(chunks=similarities):
             if not is_usable(raw, dimensions=dimensions):
                 # It is SQL's that is damaged, which the audit mends.
                 continue

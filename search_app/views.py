@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
 from collections_app.models import Collection, Document, SourceFile
+from collections_app.prepared import prepared
 from search_app.answer import answer, asked_by, progress_of
 from search_app.asking import named_collections, readable_document
 from search_app.context import context_of
@@ -24,6 +25,7 @@ from search_app.document_page import Reference, document_page
 from search_app.explanation import explain
 from search_app.forms import FilterForm, filter_form, problem_slots
 from search_app.parameters import EVERY, Parameters, whole_number
+from search_app.scope import permission_of, readable_collections
 from search_app.search import search
 from search_app.security import make_inert, own_files_only
 
@@ -103,7 +105,11 @@ def _wants_part(request: HttpRequest) -> bool:
 
 
 def _readable_collections(request: HttpRequest) -> list[Collection]:
-    return list(Collection.objects.readable_by(request.user).select_related("serving_index__profile"))
+    readable = prepared(
+        lambda: readable_collections(request.user).select_related("serving_index__profile"),
+        permission_of(request.user),
+    )
+    return readable.rows()
 
 
 def _choose(readable: list[Collection], parameters: Parameters, request: HttpRequest) -> Sequence[Collection]:

@@ -18,6 +18,7 @@ from collections_app.models import (
     SiteIdentity,
     VectorIndex,
 )
+from collections_app.prepared import Parameter, prepared
 from collections_app.vectorstores import CollectionSpec, HnswSettings, VectorStore, load_vector_store
 
 LATELY, MOST_LATELY = timedelta(minutes=5), 3
@@ -40,10 +41,16 @@ def current_collection(index: VectorIndex) -> PhysicalCollection:
 
 def readable_collection(index: VectorIndex) -> str | None:
     """Return the name in the store that holds all that is live, or None while there is none."""
-    ready = PhysicalCollection.objects.filter(
-        index=index, generation=index.generation, state=PhysicalState.READY
-    ).first()
-    return ready.name if ready else None
+    ready = prepared(
+        lambda: (
+            PhysicalCollection.objects.filter(
+                index=Parameter("index"), generation=Parameter("generation"), state=PhysicalState.READY
+            )
+            .order_by("pk")
+            .values_list("name", flat=True)
+        )
+    ).rows(index=index.pk, generation=index.generation)
+    return ready[0] if ready else None
 
 
 def writable_collection(index: VectorIndex) -> PhysicalCollection:

@@ -182,16 +182,16 @@ def test_what_retires_between_comparing_and_checking_is_replaced_by_what_its_doc
     library: Collection, remember: Remember, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(library)
-    genuine = Scope.chunks
+    genuine = Scope.read
 
     def flip_then_check(scope: Scope, *args: Any) -> Any:
-        monkeypatch.setattr(Scope, "chunks", genuine)
+        monkeypatch.setattr(Scope, "read", genuine)
         save(library, "book 5", "Book number 5 speaks of topic 5, and more than before.")
         drain(library)
         Document.objects.filter(key="book 12").delete()
         return genuine(scope, *args)
 
-    monkeypatch.setattr(Scope, "chunks", flip_then_check)
+    monkeypatch.setattr(Scope, "read", flip_then_check)
     response = nearest(library, "Book number 5 speaks of topic 5", limit=60)
     assert "book 5" in keys(response)[:3]
     assert (len(response.hits), "book 12" in keys(response)) == (59, False)

@@ -1,0 +1,148 @@
+"""Statements that are put together once and executed with other values each time.
+
+The ORM takes longer to write a statement than SQLite or PostgreSQL takes to answer it: a search of a dozen of them
+spent nine tenths of its time writing. Here a queryset is compiled when it is first asked for, with places for values:
+
+    prepared(lambda: Chunk.objects.filter(index=Parameter("index"), document__in=Many("documents")).values_list("pk"))
+    .rows(index=7, documents=[1, 2, 3])
+
+It stays an ordinary queryset, its rows are what it would yield, and each execution asks the database anew.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from copy import copy
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = TypeVar("Row")
+# Statements that are remembered; one with a filter of its own for each filter that is searched with.
+_MOST = 512
+
+
+class Parameter(Expression):
+    """The place of a value in a condition."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        return "%s", [self]
+
+    def bound(self, value: Any, vendor: str) -> Any:
+        """Return what the driver is given for `value`."""
+        return value
+
+
+class Many(Parameter):
+    """The place of any number of integers, after `__in`; they are one value of the statement, so it stays the same."""
+
+    of: Callable[[Any], Any] = int
+    postgresql_type = "bigint"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        return "(SELECT value FROM json_each(%s))", [self]
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        return f"(SELECT unnest(%s::{self.postgresql_type}[]))", [self]
+
+    def bound(self, value: Iterable[Any], vendor: str) -> Any:
+        given = [self.of(each) for each in value]
+        return json.dumps(given) if vendor == "sqlite" else given
+
+
+class ManyTexts(Many):
+    """The place of any number of texts, after `__in`."""
+
+    of = str
+    postgresql_type = "text"
+
+
+class Statement(Generic[Row]):
+    """A compiled queryset. Any number of threads may execute it at once."""
+
+    def __init__(self, queryset: "QuerySet[Any, Row]") -> None:
+        self._queryset: Any = queryset
+        self._compiler: Any = queryset.query.get_compiler(queryset.db)
+        self._sql: str | None = None
+        self._parameters: tuple[Any, ...] = ()
+        try:
+            self._sql, self._parameters = self._compiler.as_sql()
+        except EmptyResultSet:
+            # Whatever the values are, there are no rows.
+            return
+
+    def rows(self, **values: Any) -> list[Row]:
+        """Execute the statement; each Parameter gets the value of its name. Raises KeyError for one without."""
+        if self._sql is None:
+            return []
+        connection = connections[self._queryset.db]
+        parameters = tuple(
+            each.bound(values[each.name], connection.vendor) if isinstance(each, Parameter) else each
+            for each in self._parameters
+        )
+        # The queryset's own way of making rows, with a compiler that has the statement already.
+        compiler = copy(self._compiler)
+        compiler.connection = connection
+        compiler.as_sql = lambda *_args, **_options: (self._sql, parameters)
+        of, query = self._queryset, self._queryset.query
+        source = SimpleNamespace(
+            db=of.db,
+            model=of.model,
+            _fields=of._fields,
+            _hints=of._hints,
+            _known_related_objects=of._known_related_objects,
+            query=SimpleNamespace(
+                get_compiler=lambda *_args, **_options: compiler,
+                extra_select=query.extra_select,
+                values_select=query.values_select,
+                annotation_select=query.annotation_select,
+            ),
+        )
+        return list(of._iterable_class(source))
+
+
+class _Statements:
+    """The statements that were used last in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[Hashable, Statement[Any]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Statement[Any] | None:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+            return self._known.get(key)
+
+    def put(self, key: Hashable, statement: Statement[Any]) -> None:
+        with self._lock:
+            self._known[key] = statement
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+
+_statements = _Statements()
+
+
+def prepared(build: "Callable[[], QuerySet[Any, Row]]", *key: Hashable) -> Statement[Row]:
+    """Return the statement of the queryset that `build` returns, which is called when it is asked for the first time.
+
+    A statement is known by the code of `build` and by `key`, which has to tell apart whatever else decides the
+    queryset: what it does not name must be a Parameter. The same values of other types need keys of their own.
+    """
+    known_by = (build.__module__, build.__qualname__, build.__code__, *key)
+    statement = _statements.get(known_by)
+    if statement is None:
+        statement = Statement(build())
+        _statements.put(known_by, statement)
+    return statement
