@@ -18,6 +18,7 @@ run: $(VENV)/.runtime  ## Start the whole site on http://127.0.0.1:8000/ (PORT=â
 bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed
 	@$(PY) -m benchmarks.embedding
 	@$(PY) -m benchmarks.rebuild
+	@$(PY) -m benchmarks.serving
 	@for workers in 1 2 4; do $(PY) -m benchmarks.scaling --workers $$workers || exit 1; done
 	@$(PY) -m benchmarks.end_to_end
 
