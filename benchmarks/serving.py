@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,24 +249,18 @@ def throughput(
     """Let as many clients as `stores` ask the site and Chroma alone in turn, for `seconds` each, three times."""
     guard = threading.Lock()
 
-    def next_question() -> str:
+    def ask_site(web: httpx.Client) -> None:
         with guard:
-            return next(ask)
-
-    def of_site(web: httpx.Client) -> Callable[[], Any]:
-        def one() -> None:
-            answer = web.get(address, params={"q": next_question(), "collection": slug})
-            _sound(answer)
-
-        return one
+            question = next(ask)
+        _sound(web.get(address, params={"q": question, "collection": slug}))
 
     rates: dict[str, list[float]] = {"site": [], "store": []}
     used, answered = {"site": 0.0, "store": 0.0}, {"site": 0.0, "store": 0.0}
     with ExitStack() as stack:
         webs = [stack.enter_context(httpx.Client(timeout=60)) for _ in stores]
         asking: dict[str, list[Callable[[], Any]]] = {
-            "site": [of_site(web) for web in webs],
-            "store": [lambda store=store: store("") for store in stores],  # type: ignore[misc]
+            "site": [partial(ask_site, web) for web in webs],
+            "store": [partial(store, "") for store in stores],
         }
         for _round in range(3):
             for name, every in asking.items():
