@@ -145,7 +145,7 @@ def live_vectors(
     """
     is_page, are_some = after > 0, document_ids is not None
 
-    def live() -> QuerySet[Chunk]:
+    def live() -> QuerySet[Chunk, tuple[int, int, bytes | None]]:
         chunks = Chunk.objects.filter(index=Parameter("index"), state=ChunkState.LIVE).order_by("pk")
         if is_page:
             chunks = chunks.filter(pk__gt=Parameter("after"))
@@ -165,11 +165,12 @@ def vectors_of(index: VectorIndex, chunk_ids: Sized[int]) -> LiveVectors:
 
 
 def _with_vectors(found: Sequence[tuple[int, int, bytes | None]], *, dimensions: int) -> LiveVectors:
-    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * dimensions]
+    rows = [row for row in found if len(row[2] or b"") == 4 * dimensions]
+    raw = b"".join(vector or b"" for _pk, _document_id, vector in rows)
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),
         document_ids=np.fromiter((row[1] for row in rows), dtype=np.int64, count=len(rows)),
-        matrix=np.frombuffer(b"".join(bytes(row[2]) for row in rows), dtype="<f4").reshape(len(rows), dimensions),
+        matrix=np.frombuffer(raw, dtype="<f4").reshape(len(rows), dimensions),
         last_id=found[-1][0] if found else None,
     )
 
