@@ -17,6 +17,9 @@ from vectorsite.settings import DATABASES, STATIC_ROOT, VAR_DIR  # noqa: E402
 
 STATIC_ROOT.mkdir()
 
+# A thread that reads an index would outlive its test, and see nothing of what the test has not committed.
+VECTOR_MEMORY_MB = 0
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 VECTOR_STORES = {"default": {"BACKEND": "collections_app.vectorstores.memory.InMemoryVectorStore", "OPTIONS": {}}}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

@@ -1,6 +1,7 @@
 """Collections to search, and short ways to ask."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -117,9 +118,14 @@ Remember = Callable[[Collection], None]
 
 
 @pytest.fixture
-def remember(monkeypatch: pytest.MonkeyPatch) -> Iterator[Remember]:
-    """Return a function after which a collection is searched in this process's memory, however small it is."""
+def remember(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Remember]:
+    """Return a function after which a collection is searched in this process's memory, however small it is.
+
+    It is not read by a thread, neither before nor when it has to be read anew.
+    """
+    settings.VECTOR_MEMORY_MB = 256
     monkeypatch.setattr(planner, "LEAST_IN_MEMORY", 0)
+    monkeypatch.setattr(resident, "_build_elsewhere", lambda index: None)
 
     def read_now(collection: Collection) -> None:
         assert resident.build(serving_index(collection))

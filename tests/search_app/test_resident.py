@@ -15,7 +15,7 @@ from collections_app.models import (
     Embedding,
     IndexChange,
 )
-from search_app import planner, resident
+from search_app import resident
 from search_app.filters import Expression, Not, Phrase, all_of
 from search_app.planner import Strategy
 from search_app.resident import View
@@ -261,9 +261,9 @@ def test_a_passage_whose_vector_is_damaged_is_left_out_as_sql_leaves_it_out(
 
 
 def test_it_is_built_by_a_thread_when_it_is_asked_for_a_second_time(
-    library: Collection, monkeypatch: pytest.MonkeyPatch
+    library: Collection, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(planner, "LEAST_IN_MEMORY", 0)
+    settings.VECTOR_MEMORY_MB = 256
     built: list[int] = []
 
     def note(index: Any) -> bool:
