@@ -160,12 +160,12 @@ def _buckets(segments: Sequence[Known], terms: Sized[int]) -> dict[Place, Bucket
     return found
 
 
-def _read_buckets(places: Sequence[Place]) -> Iterator[tuple[Place, bytes | memoryview[int]]]:
+def _read_buckets(places: Sequence[Place]) -> "Iterator[tuple[Place, bytes | memoryview[int]]]":
     asked = [
         (known, [number for _known, number in each]) for known, each in groupby(places, key=lambda place: place[0])
     ]
 
-    def wanted() -> QuerySet[LexicalPostings, tuple[int, int, bytes | memoryview[int]]]:
+    def wanted() -> "QuerySet[LexicalPostings, tuple[int, int, bytes | memoryview[int]]]":
         each = (Q(segment=Parameter(f"segment_{n}"), bucket__in=Many(f"buckets_{n}")) for n in range(len(asked)))
         return LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
 
