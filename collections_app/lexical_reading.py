@@ -109,7 +109,7 @@ def _merged(segments: Sequence[Known], gone: NDArray[np.int64], terms: Sized[int
         return []
     count = len(segments)
 
-    def wanted() -> QuerySet[LexicalPostings, tuple[int, int, bytes]]:
+    def wanted() -> "QuerySet[LexicalPostings, tuple[int, int, bytes | memoryview[int]]]":
         each = (Q(segment=Parameter(f"segment_{n}"), bucket__in=Many(f"buckets_{n}")) for n in range(count))
         return LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
 

@@ -149,7 +149,10 @@ def _count_values(documents: Documents, by_name: dict[_Key, list[MetadataField]]
         shown = ["start" if column == FieldType.TEXT else column for column in columns]
         # A document has a value of a field once, so rows are documents.
         rows = values.annotate(of_list=of_list, **texts).values("field", "of_list", *shown)
-        return rows.annotate(count=Count("pk")).values_list("field", "of_list", "count", *shown)
+        listed: QuerySet[MetadataValue, tuple[Any, ...]] = rows.annotate(count=Count("pk")).values_list(
+            "field", "of_list", "count", *shown
+        )
+        return listed
 
     if isinstance(documents, QuerySet):
         newest = documents.order_by("-pk").values("pk")[:MOST_COUNTED]

@@ -75,9 +75,7 @@ class Scope:
             documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
         return documents
 
-    def read(
-        self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]] = lambda chunks: chunks
-    ) -> list[Row]:
+    def read(self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]]) -> list[Row]:
         """Return what `wanted` makes of those of the given chunks whose documents are in scope as SQL has it now.
 
         They are in whatever state and in any order. `wanted` is a function of its argument alone.
