@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Collection as Sized
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import numpy as np
 from django.db.models import QuerySet
@@ -16,8 +18,9 @@ from collections_app.ledger import in_future
 from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
 from collections_app.prepared import Many, Parameter, prepared
 
-# What is read of chunks whose vectors are wanted.
+# What is read of chunks whose vectors are wanted: the last is None where it is missing.
 _COLUMNS = ("pk", "document", "embedding__vector")
+_Row: TypeAlias = tuple[int, int, Any]
 # How many texts are embedded between two signs of life.
 SLICE = 64
 # Parameters of one statement; SQLite allows 32,766.
@@ -145,16 +148,19 @@ def live_vectors(
     """
     is_page, are_some = after > 0, document_ids is not None
 
-    def live() -> QuerySet[Chunk, tuple[int, int, bytes | None]]:
+    def live() -> QuerySet[Chunk, _Row]:
         chunks = Chunk.objects.filter(index=Parameter("index"), state=ChunkState.LIVE).order_by("pk")
         if is_page:
             chunks = chunks.filter(pk__gt=Parameter("after"))
         if are_some:
             chunks = chunks.filter(document__in=Many("documents"))
+            if limit is None:
+                # Asked for order, SQLite would rather read all that is live in that order: 40 ms of 100,000.
+                chunks = chunks.order_by()
         return chunks.values_list(*_COLUMNS)[:limit]
 
     statement = prepared(live, is_page, are_some, limit)
-    found = statement.rows(index=index.pk, after=after, documents=document_ids)
+    found = sorted(statement.rows(index=index.pk, after=after, documents=document_ids), key=itemgetter(0))
     return _with_vectors(found, dimensions=index.profile.dimensions)
 
 
@@ -164,8 +170,8 @@ def vectors_of(index: VectorIndex, chunk_ids: Sized[int]) -> LiveVectors:
     return _with_vectors(list(chunks.values_list(*_COLUMNS)), dimensions=index.profile.dimensions)
 
 
-def _with_vectors(found: Sequence[tuple[int, int, bytes | None]], *, dimensions: int) -> LiveVectors:
-    rows = [row for row in found if len(row[2] or b"") == 4 * dimensions]
+def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
+    rows = [row for row in found if row[2] is not None and len(row[2]) == 4 * dimensions]
     raw = b"".join(vector or b"" for _pk, _document_id, vector in rows)
     return LiveVectors(
         ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),

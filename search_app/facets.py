@@ -11,7 +11,7 @@ from collections.abc import Collection as Sized
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from django.db.models import BigIntegerField, Case, Count, F, QuerySet, When
 from django.db.models.functions import Substr
@@ -149,8 +149,10 @@ def _count_values(documents: Documents, by_name: dict[_Key, list[MetadataField]]
         shown = ["start" if column == FieldType.TEXT else column for column in columns]
         # A document has a value of a field once, so rows are documents.
         rows = values.annotate(of_list=of_list, **texts).values("field", "of_list", *shown)
-        rows = rows.annotate(count=Count("pk")).values_list("field", "of_list", "count", *shown)
-        return cast("QuerySet[MetadataValue, tuple[Any, ...]]", rows)
+        listed: QuerySet[MetadataValue, tuple[Any, ...]] = rows.annotate(count=Count("pk")).values_list(
+            "field", "of_list", "count", *shown
+        )
+        return listed
 
     if isinstance(documents, QuerySet):
         newest = documents.order_by("-pk").values("pk")[:MOST_COUNTED]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from collections.abc import Collection as Sized
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
@@ -33,6 +33,9 @@ def readable_collections(user: User | AnonymousUser | None) -> QuerySet[Collecti
 def permission_of(user: User | AnonymousUser | None) -> Hashable:
     """Return what of `user` decides the statement of `readable_collections`, to tell prepared statements apart by."""
     return user if user is None else (user.pk, user.is_active, user.is_superuser)
+
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,7 @@ class Scope:
             documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
         return documents
 
-    def read(
-        self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Any]] = lambda chunks: chunks
-    ) -> list[Any]:
+    def read(self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]]) -> list[Row]:
         """Return what `wanted` makes of those of the given chunks whose documents are in scope as SQL has it now.
 
         They are in whatever state and in any order. `wanted` is a function of its argument alone.

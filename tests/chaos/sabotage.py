@@ -65,10 +65,7 @@ def token_check() -> list[Undo]:
     """
     from collections_app.sync import _Batch
 
-    return [
-        _rewrite(_Batch._still_wanted, "and entry.lease_token == self.lease.token", ""),
-        _rewrite(_Batch._flip, "filter(lease_token=self.lease.token)", "filter(index=self.index, document__in=ids)"),
-    ]
+    return [_rewrite(_Batch._still_wanted, "and entry.lease_token == self.lease.token", "")]
 
 
 def generation_check() -> list[Undo]:
