@@ -43,7 +43,7 @@ def load_encoder(folder: EncoderFolder, *, runtime: RuntimeName, threads: int) -
     """Read the weights and make them ready to run. Raises EmbedderMisconfigured if `runtime` cannot be had here."""
     if runtime == "auto":
         runtime = "openvino" if find_spec("openvino") and _multiplies_bfloat16() else "onnxruntime"
-        logger.info("%s is run by %s", folder.path, runtime)
+        logger.debug("%s is run by %s", folder.path, runtime)
     elif runtime == "openvino" and not find_spec("openvino"):
         raise EmbedderMisconfigured(
             "OpenVINO is not installed. Run: pip install openvino; or leave the option `runtime` at auto."
