@@ -52,12 +52,12 @@ def test_a_slow_worker_does_not_bring_back_what_newer_bytes_replaced(
 def test_a_file_keeps_its_worker_however_long_its_documents_take_to_be_saved(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "LEASE", timedelta(seconds=0.3))
+    monkeypatch.setattr(sources, "LEASE", timedelta(seconds=1.5))
     monkeypatch.setattr(services.documents, "BATCH", 1)
     to_be_taken_over: list[int] = []
 
     def slowly(*args: Any) -> None:
-        time.sleep(0.2)
+        time.sleep(0.6)
         to_be_taken_over.extend(sweeping.find_work().extract)
 
     monkeypatch.setattr(services.documents, "record_many", slowly)

@@ -35,7 +35,7 @@ def test_the_command_and_the_page_give_the_same_answer(site: SiteProcess, visito
     )
     answer = json.loads(ran.stdout)
     shown = visitor.search("small and close to the sun", "planets", moons__lt="90")
-    assert (ran.returncode, answer["collection"], answer["degraded"]) == (0, "planets", None)
+    assert (ran.returncode, answer["collections"], answer["degraded"]) == (0, ["planets"], None)
     assert [found.title for found in shown] == ["Mercury", "Earth", "Mars"]
     assert [
         (
