@@ -170,7 +170,10 @@ def test_a_transaction_that_stays_open_makes_nothing_read_twice_and_hides_nothin
             save(books, f"new {number}", f"New book {number}")
             elsewhere(lambda: drain(books))
             assert f"new {number}" in in_memory(books)
-    assert len(read) == len(set(read)) == 3
+    assert len(read) == len(set(read))
+    # What others have open on the same server may hold the horizon back, and then what was there is read once more.
+    new = Chunk.objects.filter(document__key__startswith="new ", state=ChunkState.LIVE)
+    assert set(new.values_list("pk", flat=True)) <= set(read)
 
 
 def test_who_asks_while_documents_are_edited_all_the_time_finds_each_of_them_every_time(
