@@ -93,7 +93,9 @@ def test_a_program_that_cannot_be_started_is_reported_with_its_last_lines_and_th
 
 def test_a_command_that_does_not_exist_is_named(stage: Staging) -> None:
     site = stage(Program(name="redis", command=("no-such-server", "--port", "1")))
-    site.until_said("redis ended (no-such-server cannot be run: No such file or directory); starting it again")
+    said = "redis ended (no-such-server cannot be run: No such file or directory); starting it again"
+    site.until_said(said)
+    assert site.count(said) == 1
 
 
 def test_a_program_waits_until_those_before_it_answer_and_the_greeting_is_printed_once(
@@ -151,6 +153,7 @@ def test_what_a_program_has_started_dies_with_it(stage: Staging) -> None:
     site.until_said("worker finished")
     grandchild = site.pid_printed_by("worker")
     wait_until(lambda: not is_alive(grandchild))
+    assert not is_alive(grandchild)
 
 
 def test_a_program_that_closes_its_output_runs_on_and_costs_no_cpu(stage: Staging) -> None:
@@ -170,6 +173,7 @@ def test_a_terminal_that_goes_away_stops_nothing(stage: Staging, tmp_path: Path)
         site = stage(Program(name="web", command=python("print('written'); raise SystemExit(1)")), terminal=terminal)
         log = tmp_path / "log" / "web.log"
         site.until(lambda: log.exists() and log.read_text().count("written") >= 3)
+    assert log.read_text().count("written") >= 3
 
 
 def test_a_log_file_that_cannot_be_written_is_said_once_and_stops_nothing(stage: Staging, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_a_site_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     site.start()
     site.stop(signal.SIGKILL)
     wait_until(lambda: site.processes() == [], seconds=60)
+    assert site.processes() == []
 
 
 def _refuses_a_second_site_on_folder_and_port(site: SiteProcess, tmp_path: Path) -> None:
