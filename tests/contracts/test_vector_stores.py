@@ -105,7 +105,7 @@ def test_a_collection_that_does_not_exist_is_missing(
 
 
 def test_a_healthy_store_says_so_without_a_word(store: VectorStore) -> None:
-    assert store.health() is None  # type: ignore[func-returns-value]
+    assert store.health() is None
 
 
 @pytest.mark.parametrize(
