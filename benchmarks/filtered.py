@@ -16,7 +16,6 @@ import argparse
 import itertools
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.filtered_data import DIMENSIONS, DataSet, Filter, K, fill_store, make, save
+from benchmarks.private_site import kept_folder
 from tests.chroma_server import ChromaServer
 
 if TYPE_CHECKING:
@@ -344,13 +344,8 @@ def main() -> None:
     parser.add_argument("--rivals", nargs="*", default=["chroma", "lancedb", "pgvector"])
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    if options.folder:
-        folder = options.folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+    with kept_folder(options.folder) as folder:
         run(options, folder)
-    else:
-        with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as name:
-            run(options, Path(name))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Each step of a search is timed at several sizes, and a line fitted through the l
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.filtered import Ours, site, wake
 from benchmarks.filtered_data import DIMENSIONS, SHARES, DataSet, Filter, Test, make
+from benchmarks.private_site import kept_folder
 from tests.chroma_server import ChromaServer
 
 if TYPE_CHECKING:
@@ -109,11 +109,8 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    if options.folder:
-        run(options.chunks, options.folder.resolve())
-    else:
-        with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as name:
-            run(options.chunks, Path(name))
+    with kept_folder(options.folder) as folder:
+        run(options.chunks, folder)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,18 @@ def private_site(*, workers: int, embedder: str, **environment: str) -> Iterator
             site.stop()
 
 
+@contextmanager
+def kept_folder(chosen: Path | None) -> Iterator[Path]:
+    """Give the folder that was chosen, made if it is not there, or a temporary one."""
+    if chosen:
+        folder = chosen.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as name:
+            yield Path(name)
+
+
 def save_and_wait(collection: "Collection", texts: Iterable[str], *, prefix: str) -> float:
     """Save a document per text as an import would; return the seconds until all are indexed."""
     from collections_app import services

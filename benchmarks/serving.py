@@ -19,7 +19,6 @@ import os
 import random
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +36,7 @@ from numpy.typing import NDArray
 from benchmarks import report, rivals
 from benchmarks.filtered import site
 from benchmarks.filtered_data import DIMENSIONS, Filter, K, make
-from benchmarks.private_site import cpu_seconds
+from benchmarks.private_site import cpu_seconds, kept_folder
 from benchmarks.texts import natural_texts
 from tests.chroma_server import ChromaServer
 from tests.site_process import free_port
@@ -340,13 +339,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-    if options.folder:
-        folder = options.folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+    with kept_folder(options.folder) as folder:
         run(options, folder)
-    else:
-        with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as name:
-            run(options, Path(name))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Search: POST with a filter as JSON, GET with all of it in the address."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 from ninja import Query, Router
 
+from collections_app.models import Collection, MetadataField
 from search_app.api.hits import bucket_as_json, hit_as_json, passage_as_json
 from search_app.api.problems import Problem
 from search_app.api.schemas import ProblemOut, SearchIn, SearchOut, SearchParameters
@@ -16,7 +18,7 @@ from search_app.declared import read_filter, shared_fields
 from search_app.explanation import as_json, explain
 from search_app.facets import Facets
 from search_app.filter_json import parse_json_filter
-from search_app.filters import all_of, parse_parameters
+from search_app.filters import Expression, all_of, parse_parameters
 from search_app.neighbours import neighbours_of
 from search_app.question import parse_question
 from search_app.request import Likeness, SearchRequest
@@ -53,21 +55,8 @@ def post_search(request: HttpRequest, asked: SearchIn) -> dict[str, Any]:
     if asked.like:
         liked_one = readable_document(asked.like.document, request.user)
         like = Likeness(liked_one, asked.like.start, asked.like.end)
-    question = SearchRequest(
-        query=asked.query,
-        collections=collections,
-        like=like,
-        filter=read_filter(lambda specs, tz: parse_json_filter(asked.filter, specs, tz=tz), collections, fields),
-        mode=mode_of(asked.mode),
-        sort=parse_sort(asked.sort, fields),
-        diversity=asked.diversity,
-        facets=asked.facets,
-        limit=asked.limit,
-        offset=asked.offset,
-        user=request.user,
-    )
-    shown = _Shown(asked.neighbours, asked.highlight, asked.closest_sentence, asked.explain)
-    return _answer(question, shown)
+    kept = read_filter(lambda specs, tz: parse_json_filter(asked.filter, specs, tz=tz), collections, fields)
+    return _search(request, asked, collections, fields, query=asked.query, like=like, kept=kept)
 
 
 @router.get("/search", response={200: SearchOut, **_PROBLEMS}, exclude_unset=True, summary="Search, all in the address")
@@ -83,11 +72,25 @@ def get_search(request: HttpRequest, asked: Query[SearchParameters]) -> dict[str
     fields = shared_fields([collection.pk for collection in collections])
     typed = read_filter(lambda specs, tz: parse_question(asked.q, specs, tz=tz), collections, fields)
     filters = read_filter(lambda specs, tz: parse_parameters(_filters(request.GET), specs, tz=tz), collections, fields)
+    kept = all_of(typed.expression, filters)
+    return _search(request, asked, collections, fields, query=typed.text, like=like, kept=kept)
+
+
+def _search(
+    request: HttpRequest,
+    asked: SearchIn | SearchParameters,
+    collections: tuple[Collection, ...],
+    fields: Sequence[MetadataField],
+    *,
+    query: str,
+    like: Likeness | None,
+    kept: Expression,
+) -> dict[str, Any]:
     question = SearchRequest(
-        query=typed.text,
+        query=query,
         collections=collections,
         like=like,
-        filter=all_of(typed.expression, filters),
+        filter=kept,
         mode=mode_of(asked.mode),
         sort=parse_sort(asked.sort, fields),
         diversity=asked.diversity,
