@@ -1,6 +1,6 @@
 """What one request may find: permission and filter as SQL conditions, and how many documents they leave."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from collections.abc import Collection as Sized
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from collections_app.models import (
     Document,
     IndexEntry,
     MetadataField,
+    Permission,
     User,
     VectorIndex,
 )
@@ -30,9 +31,9 @@ def readable_collections(user: User | AnonymousUser | None) -> QuerySet[Collecti
     return Collection.objects.alive() if user is None else Collection.objects.readable_by(user)
 
 
-def permission_of(user: User | AnonymousUser | None) -> Hashable:
-    """Return what of `user` decides the statement of `readable_collections`, to tell prepared statements apart by."""
-    return user if user is None else (user.pk, user.is_active, user.is_superuser)
+def permission_of(user: User | AnonymousUser | None) -> Permission | None:
+    """Return all of `user` that `readable_collections` looks at, to tell prepared statements apart by."""
+    return None if user is None else Permission.of(user)
 
 
 Row = TypeVar("Row")

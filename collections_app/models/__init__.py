@@ -2,7 +2,7 @@
 
 from collections_app.models.account import User
 from collections_app.models.change import IndexChange
-from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Visibility
+from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Permission, Visibility
 from collections_app.models.document import Document, DocumentText, Markup, Segment, SegmentKind
 from collections_app.models.embedding import Embedding, EmbeddingProfile, EmbeddingRole
 from collections_app.models.field import MetadataField, MetadataValue
@@ -50,6 +50,7 @@ __all__ = [
     "Markup",
     "MetadataField",
     "MetadataValue",
+    "Permission",
     "PhysicalCollection",
     "PhysicalState",
     "Segment",

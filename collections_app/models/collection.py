@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group
@@ -32,35 +32,56 @@ _IMPLIED_BY = {
 }
 
 
+class Permission(NamedTuple):
+    """All of a user that decides what may be done, whatever grants there are: two that are equal may do the same.
+
+    `user_id` is None for who is not signed in or not active.
+    """
+
+    user_id: int | None
+    is_superuser: bool
+
+    @classmethod
+    def of(cls, user: "User | AnonymousUser") -> "Permission":
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return cls(None, is_superuser=False)
+        return cls(user.pk, user.is_superuser)
+
+
 class CollectionQuerySet(models.QuerySet["Collection"]):
     """The one place where permission on collections is decided, in SQL."""
 
     def alive(self) -> "CollectionQuerySet":
         return self.filter(deleted_at=None)
 
-    def _granted(self, user: "User", level: AccessLevel) -> Q:
+    def _granted(self, user_id: int, level: AccessLevel) -> Q:
         grants = CollectionGrant.objects.filter(level__in=_IMPLIED_BY[level]).filter(
-            Q(user=user) | Q(group__in=user.groups.all())
+            Q(user=user_id) | Q(group__in=Group.objects.filter(user=user_id))
         )
         return Q(pk__in=grants.values("collection"))
 
     def readable_by(self, user: "User | AnonymousUser") -> "CollectionQuerySet":
-        """Return the living collections that `user` may search and read."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
+        """Return the living collections that `user` may search and read.
+
+        It looks at their Permission alone, by which statements that hold this condition are told apart.
+        """
+        user_id, is_superuser = Permission.of(user)
+        if user_id is None:
             return self.alive().filter(visibility=Visibility.PUBLIC)
-        if user.is_superuser:
+        if is_superuser:
             return self.alive()
         return self.alive().filter(
-            Q(visibility__in=[Visibility.PUBLIC, Visibility.INTERNAL]) | self._granted(user, AccessLevel.READ)
+            Q(visibility__in=[Visibility.PUBLIC, Visibility.INTERNAL]) | self._granted(user_id, AccessLevel.READ)
         )
 
     def writable_by(self, user: "User | AnonymousUser", level: AccessLevel = AccessLevel.WRITE) -> "CollectionQuerySet":
         """Return the living collections whose documents `user` may change (`level` MANAGE: their settings too)."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
+        user_id, is_superuser = Permission.of(user)
+        if user_id is None:
             return self.none()
-        if user.is_superuser:
+        if is_superuser:
             return self.alive()
-        return self.alive().filter(self._granted(user, level))
+        return self.alive().filter(self._granted(user_id, level))
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Mark as deleted; the rows leave when the vector store has let go of their chunks."""
