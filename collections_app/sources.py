@@ -124,6 +124,11 @@ def _digest(content: File) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def keep_bytes(content: File) -> str:
+    """Keep bytes that nothing refers to yet, for a day; return the name under which the storage has them."""
+    return _keep(content, _digest(content)[0])
+
+
 def _keep(content: File, sha256: str) -> str:
     """Store bytes under their digest, unless they are there already. A torso that a crash left is replaced."""
     name = f"{FOLDER}/{sha256[:2]}/{sha256}"
@@ -273,13 +278,13 @@ def _put_back(source: SourceFile, error: VectorsiteError) -> None:
 
 
 @contextmanager
-def _local_path(source: SourceFile) -> Iterator[Path]:
-    """Give the source's bytes as a file on this machine, wherever the storage keeps them."""
+def local_path(stored: str) -> Iterator[Path]:
+    """Give stored bytes as a file on this machine, wherever the storage keeps them."""
     try:
-        yield Path(source.file.path)
+        yield Path(default_storage.path(stored))
     except NotImplementedError:
-        with tempfile.NamedTemporaryFile() as copy, source.file.open("rb") as stored:
-            while part := stored.read(_READ):
+        with tempfile.NamedTemporaryFile() as copy, default_storage.open(stored, "rb") as file:
+            while part := file.read(_READ):
                 copy.write(part)
             copy.flush()
             yield Path(copy.name)
@@ -291,7 +296,7 @@ def _read(source: SourceFile) -> _Tally:
     if options:
         lists = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
         mapping = TableMapping(**{**options, **lists})
-    with _local_path(source) as path:
+    with local_path(str(source.file)) as path:
         if not path.exists():
             raise ExtractionError("The stored bytes of this file are gone. Upload it again.")
         with extract_file(path, filename=source.filename, mapping=mapping) as extraction:

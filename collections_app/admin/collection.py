@@ -165,7 +165,9 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         links = [PageLink(_("Search page"), f"{reverse('search:search')}?collection={obj.slug}", "search")]
         if may_add_files:
             upload = reverse("admin:collections_app_sourcefile_upload")
+            table = reverse("admin:collections_app_sourcefile_table")
             links.append(PageLink(_("Upload files"), f"{upload}?collection={obj.pk}", "upload_file"))
+            links.append(PageLink(_("Import a table"), f"{table}?collection={obj.pk}", "table"))
         if may_add_documents:
             add = reverse("admin:collections_app_document_add")
             links.append(PageLink(_("Paste a document"), f"{add}?collection={obj.pk}", "post_add"))

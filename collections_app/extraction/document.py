@@ -63,6 +63,13 @@ class TableMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeRows(TableMapping):
+    """Asks for the rows as they are, before anybody has said which column is what: all of a row is metadata."""
+
+    text_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one file may cost. Reading stops with `ExtractionLimitExceeded` at the first limit it meets."""
 
