@@ -44,8 +44,9 @@ def table_import_view(request: HttpRequest, model_admin: "SourceFileAdmin") -> H
         except VectorsiteError as error:
             form.add_error("table", str(error))
         else:
-            columns = TableColumnsForm(initial={"held": held.sign()}, table=table, declared=_declared(held))
-            return _columns_page(request, model_admin, form=columns, table=table, held=held)
+            collection = form.cleaned_data["collection"]
+            columns = TableColumnsForm(initial={"held": held.sign()}, table=table, declared=_declared(collection))
+            return _columns_page(request, model_admin, form=columns, table=table, held=held, collection=collection)
     return _file_step(request, model_admin, form=form)
 
 
@@ -76,7 +77,7 @@ def _columns_step(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpR
         collection = _collection_of(request, held)
         with sources.local_path(held.stored) as path:
             table = table_import.look_at(path, filename=held.filename)
-            form = TableColumnsForm(request.POST, table=table, declared=_declared(held))
+            form = TableColumnsForm(request.POST, table=table, declared=_declared(collection))
             if form.is_valid() and (chosen := form.to_check()):
                 tz = ZoneInfo(collection.time_zone if collection else "UTC")
                 for misfit in table_import.misfits(path, filename=held.filename, chosen=chosen, tz=tz):
@@ -88,7 +89,7 @@ def _columns_step(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpR
         model_admin.message_user(request, str(error), messages.ERROR)
         return see_other(request.path)
     if not form.is_valid():
-        return _columns_page(request, model_admin, form=form, table=table, held=held)
+        return _columns_page(request, model_admin, form=form, table=table, held=held, collection=collection)
     import_act = _take(held, form, collection, user=user_of(request))
     model_admin.message_user(request, _("The table was taken. A worker is reading its rows."), messages.SUCCESS)
     return see_other(cells.change_url(import_act))
@@ -105,8 +106,8 @@ def _collection_of(request: HttpRequest, held: HeldTable) -> Collection | None:
     return collection
 
 
-def _declared(held: HeldTable) -> dict[str, MetadataField]:
-    declared = MetadataField.objects.filter(collection=held.collection) if held.collection else ()
+def _declared(collection: Collection | None) -> dict[str, MetadataField]:
+    declared = MetadataField.objects.filter(collection=collection) if collection else ()
     return {field.source_name: field for field in declared}
 
 
@@ -122,14 +123,15 @@ def _columns_page(
     form: TableColumnsForm,
     table: table_import.Table,
     held: HeldTable,
+    collection: Collection | None,
 ) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Import %(name)s") % {"name": held.filename},
         "form": form,
         "table": table,
-        "target": held.new_collection or Collection.objects.get(pk=held.collection),
-        "is_new": held.collection is None,
+        "target": collection or held.new_collection,
+        "is_new": collection is None,
         "opts": model_admin.opts,
         "media": model_admin.media + form.media,
     }

@@ -1,8 +1,8 @@
 """The two steps of importing a table: the file and where it goes, then what becomes of each column."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -32,7 +32,8 @@ ROLES = (
 )
 
 
-class HeldTable(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HeldTable:
     """An uploaded table between the two steps: where its bytes are, its name, and where it goes.
 
     `collection` is the primary key of one that exists, else `new_collection` names one to be made, with `visibility`.
@@ -45,7 +46,7 @@ class HeldTable(NamedTuple):
     visibility: str = ""
 
     def sign(self) -> str:
-        return signing.dumps(self, salt=_SALT, compress=True)
+        return signing.dumps(astuple(self), salt=_SALT, compress=True)
 
     @classmethod
     def from_signed(cls, text: str) -> "HeldTable":
@@ -111,12 +112,13 @@ class TableFileForm(forms.Form):
         return HeldTable(stored, filename, None, new[:200], data["visibility"] or Visibility.PUBLIC)
 
 
-class ColumnRow(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
     """What the second step shows of one column."""
 
     column: Column
     role: BoundField
-    type: BoundField | None
+    kind: BoundField | None
     declared: MetadataField | None
 
 
