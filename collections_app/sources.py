@@ -1,6 +1,7 @@
 """Source files: bytes kept by their digest, read by workers, turned into documents."""
 
 import hashlib
+import json
 import logging
 import tempfile
 import time
@@ -169,7 +170,8 @@ def _is_unchanged(source: SourceFile, sha256: str, options: dict[str, Any]) -> b
 
 def _as_json(options: dict[str, Any]) -> dict[str, Any]:
     """Return options as they look after a round trip through JSON, where tuples are lists."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    as_stored: dict[str, Any] = json.loads(json.dumps(options))
+    return as_stored
 
 
 def _repeat_outcome(source: SourceFile, import_act: Import) -> ImportItem:

@@ -3,6 +3,7 @@
 Nothing is kept between looking at a table and importing it but its bytes, under their digest.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -16,9 +17,13 @@ from collections_app.extraction.characters import one_line
 from collections_app.extraction.outline import outline
 from collections_app.metadata import FieldSpec, infer_fields, parse_value
 
-SHOWN_ROWS = 5
+SHOWN_ROWS = 3
 SAMPLE_CHARACTERS = 80
 WIDEST = 100
+SEPARATORS = (";", "|", "、", "；", ",")
+# A comma is found in names and in prose, so it separates values only where somebody says so.
+_TELLING = SEPARATORS[:-1]
+_VALUE_CHARACTERS = 60
 # Somebody waits before a browser.
 LIMITS = Limits(seconds=20)
 
@@ -42,6 +47,8 @@ class Column:
     filled: int
     samples: tuple[str, ...]
     proposed: Role
+    separator: str
+    """What seems to stand between several values in one cell, "" where each has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +90,28 @@ def look_at(path: Path, *, filename: str) -> Table:
     return Table(tuple(seen.columns(specs)), seen.rows, failures[:SHOWN_ROWS])
 
 
-def misfits(path: Path, *, filename: str, chosen: Mapping[str, FieldSpec], tz: tzinfo) -> list[Misfit]:
-    """Return the columns that hold values which are not of the type chosen for them, in the order of `chosen`."""
+def misfits(
+    path: Path, *, filename: str, chosen: Mapping[str, FieldSpec], separators: Mapping[str, str], tz: tzinfo
+) -> list[Misfit]:
+    """Return the columns that hold values which are not of the type chosen for them, in the order of `chosen`.
+
+    `separators` has the columns whose cells hold several values.
+    """
     found: dict[str, tuple[int, str]] = {}
     with extract_file(path, filename=filename, mapping=WholeRows(), limits=LIMITS) as extraction:
         for row in _rows(extraction):
             for name, spec in chosen.items():
                 try:
-                    parse_value(row.get(name), spec, tz=tz)
+                    value = row.get(name)
+                    parse_value(tables.split(value, separators[name]) if name in separators else value, spec, tz=tz)
                 except InvalidMetadata as error:
                     count, first = found.get(name, (0, str(error)))
                     found[name] = count + 1, first
     return [Misfit(name, *found[name]) for name in chosen if name in found]
 
 
-def mapping_of(roles: Mapping[str, Role]) -> TableMapping:
-    """Return the mapping that reads a table so; every column is named in `roles`."""
+def mapping_of(roles: Mapping[str, Role], *, separators: Mapping[str, str]) -> TableMapping:
+    """Return the mapping that reads a table so; every column is named in `roles`, lists in `separators`."""
     named: dict[Role, list[str]] = {role: [] for role in Role}
     for name, role in roles.items():
         named[role].append(name)
@@ -107,6 +120,7 @@ def mapping_of(roles: Mapping[str, Role]) -> TableMapping:
         title_field=next(iter(named[Role.TITLE]), ""),
         key_field=next(iter(named[Role.KEY]), ""),
         metadata_fields=tuple(named[Role.FIELD]) if named[Role.LEFT_OUT] else None,
+        lists=tuple(separators.items()),
     )
 
 
@@ -118,6 +132,7 @@ class _Seen:
         self.filled: dict[str, int] = {}
         self._characters: dict[str, int] = {}
         self._samples: dict[str, list[str]] = {}
+        self._separated: Counter[tuple[str, str]] = Counter()
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.rows += 1
@@ -126,13 +141,26 @@ class _Seen:
             self.filled[name] = self.filled.get(name, 0) + bool(text)
             self._characters[name] = self._characters.get(name, 0) + len(str(value))
             samples = self._samples.setdefault(name, [])
+            self._separated.update((name, separator) for separator in _TELLING if _separates(separator, value))
             if text and len(samples) < SHOWN_ROWS:
                 samples.append(text)
 
     def columns(self, specs: Mapping[str, FieldSpec]) -> Iterator[Column]:
         roles = self._proposed()
         for name, filled in self.filled.items():
-            yield Column(name, specs.get(name), filled, tuple(self._samples[name]), roles.get(name, Role.FIELD))
+            yield Column(
+                name,
+                specs.get(name),
+                filled,
+                tuple(self._samples[name]),
+                roles.get(name, Role.FIELD),
+                self._separator(name),
+            )
+
+    def _separator(self, name: str) -> str:
+        """Return what stands between short parts in at least a third of the cells."""
+        separator = max(_TELLING, key=lambda separator: self._separated[name, separator])
+        return separator if 3 * self._separated[name, separator] >= max(1, self.filled[name]) else ""
 
     def _proposed(self) -> dict[str, Role]:
         """Tell text, title and key by their names; without a name that says so the longest column is the text."""
@@ -144,6 +172,12 @@ class _Seen:
         text = max(names, key=lambda name: self._characters[name])
         title, key = (tables.first_named(names, known) for known in (tables.TITLE_NAMES, tables.KEY_NAMES))
         return {key: Role.KEY, title: Role.TITLE, text: Role.TEXT}
+
+
+def _separates(separator: str, value: Any) -> bool:
+    if not isinstance(value, str) or separator not in value:
+        return False
+    return all(len(part) <= _VALUE_CHARACTERS for part in tables.split(value, separator))
 
 
 def _rows(extraction: Extraction) -> Iterator[dict[str, Any]]:

@@ -248,7 +248,11 @@ class ImportAdmin(ReadOnlyAdmin):
 
     def links(self, request: HttpRequest, obj: Import) -> list[PageLink]:
         upload = reverse("admin:collections_app_sourcefile_upload")
-        return [PageLink(_("Upload more"), f"{upload}?collection={obj.collection_id}", "upload_file")]
+        search = f"{reverse('search:search')}?collection={obj.collection.slug}"
+        return [
+            PageLink(_("Upload more"), f"{upload}?collection={obj.collection_id}", "upload_file"),
+            PageLink(_("Search page"), search, "search"),
+        ]
 
     def panels(self, request: HttpRequest, obj: Import) -> list[Panel]:
         failed_first = obj.items.select_related("source_file").order_by("id")

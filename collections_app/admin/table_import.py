@@ -80,7 +80,10 @@ def _columns_step(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpR
             form = TableColumnsForm(request.POST, table=table, declared=_declared(collection))
             if form.is_valid() and (chosen := form.to_check()):
                 tz = ZoneInfo(collection.time_zone if collection else "UTC")
-                for misfit in table_import.misfits(path, filename=held.filename, chosen=chosen, tz=tz):
+                found = table_import.misfits(
+                    path, filename=held.filename, chosen=chosen, separators=form.separators, tz=tz
+                )
+                for misfit in found:
                     form.refuse(misfit.column, _misfit(misfit))
     except ValidationError as error:
         model_admin.message_user(request, " ".join(error.messages), messages.ERROR)
@@ -142,7 +145,7 @@ def _columns_page(
 def _take(held: HeldTable, form: TableColumnsForm, collection: Collection | None, *, user: User) -> Import:
     collection = collection or services.create_collection(held.new_collection, visibility=held.visibility, user=user)
     fields.declare_as(collection, form.specs())
-    mapping = table_import.mapping_of(form.roles)
+    mapping = table_import.mapping_of(form.roles, separators=form.separators)
     options = {name: value for name, value in asdict(mapping).items() if value}
     import_act = sources.start_import(collection, origin=ImportOrigin.UPLOAD, user=user, options=options)
     record(user, "uploaded", import_act, files=1)

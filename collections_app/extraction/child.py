@@ -102,6 +102,7 @@ def _mapping(values: dict[str, Any] | None) -> TableMapping | None:
         key_field=values["key_field"],
         metadata_fields=None if fields is None else tuple(fields),
         delimiter=values["delimiter"],
+        lists=tuple((name, separator) for name, separator in values["lists"]),
     )
 
 

@@ -52,7 +52,8 @@ class TableMapping:
     """Which columns of a table (or keys of its JSON objects) become which part of a document.
 
     The texts of several `text_fields` are joined by an empty line. `metadata_fields=None` means every other column.
-    `delimiter` is for CSV alone; "" means: find out.
+    `delimiter` is for CSV alone; "" means: find out. `lists` names columns whose texts hold several values, each with
+    the separator between them.
     """
 
     text_fields: tuple[str, ...]
@@ -60,6 +61,7 @@ class TableMapping:
     key_field: str = ""
     metadata_fields: tuple[str, ...] | None = None
     delimiter: str = ""
+    lists: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _document(row: Row, mapping: TableMapping) -> ExtractedDocument | RowFailure
         key=key,
         title=one_line(title) or one_line(text, TITLE_LENGTH),
         text=text,
-        metadata=clean_values(_metadata(row, mapping)),
+        metadata=clean_values(_with_lists(_metadata(row, mapping), mapping)),
         warnings=row.warnings,
     )
 
@@ -104,8 +104,21 @@ def _metadata(row: Row, mapping: TableMapping) -> dict[str, Any]:
     return {**unfolded, **{name: value for name, value in row.values.items() if name not in used}}
 
 
+def _with_lists(metadata: dict[str, Any], mapping: TableMapping) -> dict[str, Any]:
+    parted = {name: split(metadata[name], separator) for name, separator in mapping.lists if name in metadata}
+    return metadata | parted
+
+
+def split(value: Any, separator: str) -> Any:
+    """Return the values that a cell's text holds, without empty ones; what is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part for part in (part.strip() for part in value.split(separator)) if part]
+
+
 def _check(columns: Sequence[str], asked: TableMapping) -> None:
-    named = (*asked.text_fields, asked.title_field, asked.key_field, *(asked.metadata_fields or ()))
+    lists = (name for name, _separator in asked.lists)
+    named = (*asked.text_fields, asked.title_field, asked.key_field, *(asked.metadata_fields or ()), *lists)
     unknown = [name for name in dict.fromkeys(named) if name and name not in columns]
     if not asked.text_fields:
         raise InvalidImport(f"Say which column holds the text. The columns are: {_quoted(columns)}.")

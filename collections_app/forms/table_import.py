@@ -17,7 +17,7 @@ from collections_app.forms.upload import SingleFileInput
 from collections_app.metadata import FieldSpec, FieldType
 from collections_app.models import Collection, MetadataField, User, Visibility
 from collections_app.models.field import FieldTypeChoices
-from collections_app.table_import import Column, Role, Table
+from collections_app.table_import import SEPARATORS, Column, Role, Table
 
 _SALT = "collections_app.table_import"
 # As long as bytes are kept that no source file refers to.
@@ -119,6 +119,7 @@ class ColumnRow:
     column: Column
     role: BoundField
     kind: BoundField | None
+    separator: BoundField | None
     declared: MetadataField | None
 
 
@@ -143,11 +144,21 @@ class TableColumnsForm(forms.Form):
                     initial=column.spec.type.value,
                     widget=UnfoldAdminSelectWidget,
                 )
+            if column.spec and column.spec.type is FieldType.TEXT and not column.spec.is_list:
+                self.fields[f"separator_{number}"] = forms.ChoiceField(
+                    label=gettext("Values in a cell of %(column)s") % {"column": column.name},
+                    choices=[("", gettext("one value")), *((mark, _separated(mark)) for mark in SEPARATORS)],
+                    initial=column.separator,
+                    required=False,
+                    widget=UnfoldAdminSelectWidget,
+                )
 
     def rows(self) -> Iterator[ColumnRow]:
         for number, column in enumerate(self._table.columns):
-            kind = self[f"type_{number}"] if f"type_{number}" in self.fields else None
-            yield ColumnRow(column, self[f"role_{number}"], kind, self._declared.get(column.name))
+            kind, separator = (
+                self[name] if name in self.fields else None for name in (f"type_{number}", f"separator_{number}")
+            )
+            yield ColumnRow(column, self[f"role_{number}"], kind, separator, self._declared.get(column.name))
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -155,10 +166,21 @@ class TableColumnsForm(forms.Form):
             column.name: Role(self.cleaned_data[f"role_{number}"]) for number, column in enumerate(self._table.columns)
         }
 
+    @property
+    def separators(self) -> dict[str, str]:
+        """Return what separates the values of each field whose cells hold several."""
+        roles = self.roles
+        return {
+            column.name: mark
+            for number, column in enumerate(self._table.columns)
+            if roles[column.name] is Role.FIELD and (mark := self.cleaned_data.get(f"separator_{number}"))
+        }
+
     def specs(self) -> list[FieldSpec]:
         """Return how each column that is a field will be read, where that is for somebody to say."""
+        separators = self.separators
         return [
-            replace(column.spec, type=FieldType(chosen))
+            _spec(column.spec, FieldType(chosen), is_list=column.name in separators)
             for number, column in enumerate(self._table.columns)
             if column.spec
             and self.roles[column.name] is Role.FIELD
@@ -192,3 +214,12 @@ class TableColumnsForm(forms.Form):
             if chosen.count(role) > 1:
                 self.add_error(None, text)
         return data
+
+
+def _separated(mark: str) -> str:
+    return gettext("several, separated by %(mark)s") % {"mark": mark}
+
+
+def _spec(found: FieldSpec, kind: FieldType, *, is_list: bool) -> FieldSpec:
+    """Return a field as it was chosen. Parts of a text are short enough to be filtered by, else the check tells."""
+    return replace(found, type=kind, is_list=found.is_list or is_list, filterable=found.filterable or is_list)

@@ -108,6 +108,22 @@ def test_a_new_collection_is_made_when_the_table_is_taken_and_not_before(admin_c
     assert Import.objects.get().collection == made
 
 
+def test_cells_with_several_values_become_lists(admin_client: Client, collection: Collection) -> None:
+    rows = ['Dune,Sand.,Drama; SciFi,"Lynch, D."', 'Alien,Space.,SciFi;,"Scott, R."', "Heat,City.,Crime;Drama,"]
+    text = "\n".join(["title,text,genres,cast", *rows])
+    first = first_step(admin_client, collection=collection.pk, table=csv(text))
+    proposed = {column.name: column.separator for column in first.context["table"].columns}
+    assert proposed == {"title": "", "text": "", "genres": ";", "cast": ""}
+    second_step(admin_client, first)
+    sources.extract(SourceFile.objects.get().pk)
+    found = {document.title: document.metadata.get("genres") for document in Document.objects.all()}
+    assert found == {"Dune": ["Drama", "SciFi"], "Alien": ["SciFi"], "Heat": ["Crime", "Drama"]}
+    assert dict(MetadataField.objects.values_list("name", "is_list")) == {"genres": True, "cast": False}
+    # The same table again, read in the same way, is unchanged.
+    second_step(admin_client, first_step(admin_client, collection=collection.pk, table=csv(text)))
+    assert Import.objects.latest("pk").items.get().outcome == "unchanged"
+
+
 def test_a_type_that_values_do_not_have_is_refused_and_nothing_is_taken(
     admin_client: Client, collection: Collection
 ) -> None:
