@@ -36,6 +36,7 @@ from collections_app.services.indexes import (
     standby_index,
     start_rebuild,
 )
+from collections_app.services.tagging import Operation, change_field, check_values
 
 __all__ = [
     "BATCH",
@@ -43,13 +44,16 @@ __all__ = [
     "INTERACTIVE",
     "DocumentInput",
     "Estimate",
+    "Operation",
     "Progress",
     "Saved",
     "activate",
     "activate_soon",
     "activate_when_proved",
     "building_index",
+    "change_field",
     "check_document",
+    "check_values",
     "create_collection",
     "delete_collections",
     "delete_documents",
