@@ -85,7 +85,7 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
 )
 
 # Entries of their own whose addresses begin with that of a model's list.
-_PAGES_BELOW_LISTS = ("/upload/", "/health/")
+_PAGES_BELOW_LISTS = ("/upload/", "/health/", "/lab/")
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -97,6 +97,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         if Collection in {item.model for item in items} and request.user.has_perm("collections_app.add_sourcefile"):
             upload = reverse("admin:collections_app_sourcefile_upload")
             shown.append(_entry(gettext_lazy("Upload files"), "upload_file", upload, request))
+        if EmbeddingProfile in {item.model for item in items} and _may_see(request, EmbeddingProfile):
+            shown.append(_entry(gettext_lazy("Lab"), "science", reverse("admin:collections_app_lab"), request))
         if WorkerStatus in {item.model for item in items} and _may_see(request, WorkerStatus):
             health = reverse("admin:collections_app_health")
             shown.insert(0, _entry(gettext_lazy("Health"), "monitor_heart", health, request))
