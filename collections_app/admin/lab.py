@@ -77,9 +77,9 @@ class Section:
     unsent: Unsent | None = None
     price: str = ""
     facts: Sequence[Fact] = ()
-    texts: Panel | None = None
+    before: Sequence[Panel] = ()
     heats: Sequence[Heat] = ()
-    panels: Sequence[Panel] = ()
+    after: Sequence[Panel] = ()
     npy: str = ""
 
 
@@ -141,13 +141,16 @@ def _section(result: Result) -> Section:
         case Unsent():
             return Section(title, url, unsent=result, price=_price(profile))
         case Finding():
+            ranking = [ranking_panel(result), *variants_panel(result)]
+            # For a query the ranking is what was asked for; else the matrices are.
+            is_ranked = result.embedded.query is not None
             return Section(
                 title,
                 url,
                 facts=_facts(result.embedded),
-                texts=texts_panel(result),
+                before=ranking if is_ranked else [],
                 heats=heats(result),
-                panels=[ranking_panel(result), *variants_panel(result)],
+                after=[*([] if is_ranked else ranking), texts_panel(result)],
                 npy=f"npy:{profile.public_id}",
             )
 

@@ -16,7 +16,7 @@ from collections_app.lab import Agreement, Finding, Scored, Texts, Variant
 
 # Rows of a ranking that are shown; a download has all.
 _ROWS = 20
-_HEAD = 6
+_HEAD = 5
 # Moved items that are named.
 _MOVES = 6
 
@@ -88,7 +88,7 @@ def texts_panel(finding: Finding) -> Panel:
         rows.append([number, _text(text), *_vector(vector, norm), _tokens(tokens, readable, finding)])
     return Panel(
         title=_("Vectors"),
-        headers=["", _("Text"), _("The first numbers"), _("Norm"), _("Tokens")],
+        headers=["#", _("Text"), _("The first numbers"), _("Norm"), _("Tokens")],
         rows=rows,
     )
 
@@ -112,7 +112,7 @@ def ranking_panel(finding: Finding) -> Panel:
     texts = finding.embedded.texts
     return Panel(
         title=_("Ranking") if texts.query else _("Pairs, the most similar first"),
-        headers=["", _("Text") if texts.query else _("Texts"), _("Cosine"), _("Distance")],
+        headers=["#", _("Text") if texts.query else _("Texts"), _("Cosine"), _("Distance")],
         rows=[[item.position, _item(texts, item), f"{item.cosine:.4f}", f"{item.distance:.4f}"] for item in shown],
         note=_("%d more are in the downloads.") % rest if rest else "",
         empty=_("One text has nothing to be compared with."),
@@ -142,7 +142,8 @@ def variants_panel(finding: Finding) -> list[Panel]:
     impossible = cells.listed(str(dimensions) for dimensions in finding.impossible)
     note = _(
         "Shorter: the first numbers, brought to length 1 again (Matryoshka; arXiv:2205.13147). "
-        "int8: c = round(x / s) with s = max|x| / 127 for each vector (arXiv:2004.09602, 3.1.2)."
+        "int8: c = round(x / s) with s = max|x| / 127 for each vector (arXiv:2004.09602, 3.1.2). "
+        "“5: 2 → 4” says that text 5 goes from the second place to the fourth."
     )
     if finding.impossible:
         note += " " + _("Its vectors have %(full)d dimensions, so %(impossible)s could not be tried.") % {
@@ -153,8 +154,8 @@ def variants_panel(finding: Finding) -> list[Panel]:
         Panel(
             title=_("Shorter and coarser vectors against the full ones"),
             headers=[
-                _("Dimensions"), _("Numbers"), _("Bytes per vector"), "Spearman ρ", "Kendall τ-b",
-                _("Recall at %d") % k, _("Largest error of a cosine"), _("Ranks that change"),
+                _("Dimensions"), _("Numbers"), _("Bytes"), "Spearman ρ", "Kendall τ-b",
+                _("Recall at %d") % k, _("Largest error"), _("Ranks that change"),
             ],
             rows=rows,
             note=note,
@@ -213,14 +214,12 @@ def _moves(variant: Variant, finding: Finding) -> Any:
     if not variant.moves:
         return cells.tag(_("none"), cells.SUCCESS)
     named = [
-        _("%(text)s: %(before)d → %(after)d")
-        % {"text": _label(finding.items[move.item]), "before": move.before, "after": move.after}
+        format_html("<span>{}: {} → {}</span>", _label(finding.items[move.item]), move.before, move.after)
         for move in variant.moves[:_MOVES]
     ]
-    rest = len(variant.moves) - len(named)
-    if rest:
-        named.append(_("%d more") % rest)
-    return cells.listed(named)
+    if rest := len(variant.moves) - len(named):
+        named.append(format_html("<span>{}</span>", _("%d more") % rest))
+    return format_html('<span class="vs-moves">{}</span>', SafeString("".join(named)))
 
 
 def _label(item: Scored) -> str:
@@ -237,7 +236,7 @@ def _item(texts: Texts, item: Scored) -> SafeString:
 
 def _joined(parts: Iterable[SafeString]) -> SafeString:
     lines = [format_html('<span class="vs-line">{}</span>', part) for part in parts]
-    return SafeString("".join(lines))
+    return format_html('<span class="vs-lines">{}</span>', SafeString("".join(lines)))
 
 
 def _text(text: str) -> SafeString | str:

@@ -36,7 +36,7 @@ class LabForm(forms.Form):
     )
     profiles = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Embedding profiles"),
-        queryset=EmbeddingProfile.objects.all(),
+        queryset=EmbeddingProfile.objects.order_by("-is_default", "name"),
         to_field_name="public_id",
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         error_messages={"required": gettext_lazy("Choose at least one embedding profile.")},

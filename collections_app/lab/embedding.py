@@ -123,6 +123,9 @@ def _ask(profile: EmbeddingProfile, texts: Texts, *, may_send: bool) -> Outcome:
 
 
 def _timed(embedder: Embedder, texts: Texts) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float]:
+    if not embedder.recipient:
+        # Weights are read at the first use, which is not what a text takes.
+        embedder.embed_query(".")
     began = perf_counter()
     vectors = embedder.embed_passages(texts.passages)
     query = embedder.embed_query(texts.query) if texts.query else None
