@@ -27,6 +27,7 @@ class LabForm(forms.Form):
 
     # So many texts are needed, and what is said where there are fewer.
     least = 1
+    texts: Texts
     too_few: str | Promise = gettext_lazy("At least one text is needed.")
 
     passages = forms.CharField(
