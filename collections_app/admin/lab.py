@@ -60,7 +60,7 @@ _MODES = (
         "rank",
         gettext_lazy("Rank for a query"),
         gettext_lazy("The query is embedded as a query, each text as a passage, and those nearest to it come first."),
-        gettext_lazy("Rank"),
+        gettext_lazy("Rank the texts"),
         RankingForm,
         lab.RANKINGS,
     ),
@@ -74,8 +74,7 @@ class Section:
     title: str
     url: str
     failure: str = ""
-    unsent: Unsent | None = None
-    price: str = ""
+    unsent: Sequence[str] = ()
     facts: Sequence[Fact] = ()
     before: Sequence[Panel] = ()
     heats: Sequence[Heat] = ()
@@ -139,7 +138,7 @@ def _section(result: Result) -> Section:
         case Failed(reason=reason):
             return Section(title, url, failure=reason)
         case Unsent():
-            return Section(title, url, unsent=result, price=_price(profile))
+            return Section(title, url, unsent=_unsent(result))
         case Finding():
             ranking = [ranking_panel(result), *variants_panel(result)]
             # For a query the ranking is what was asked for; else the matrices are.
@@ -177,10 +176,18 @@ def _facts(embedded: Embedded) -> list[Fact]:
     ]
 
 
-def _price(profile: EmbeddingProfile) -> str:
-    """Return the list price of a million tokens, "" where the table of presets does not have the model."""
+def _unsent(unsent: Unsent) -> list[str]:
+    """Return what is to be known before texts are sent: to whom, how much, and at which price if it is known."""
+    profile = unsent.profile
+    tokens = cells.count(unsent.tokens)
+    sentences = [
+        _("To be embedded by this profile, the texts leave this machine and are sent to %s.") % unsent.recipient,
+        _("They have about %s tokens.") % tokens if unsent.is_estimate else _("They have %s tokens.") % tokens,
+    ]
     prices = {(one.backend, one.model): one.price for one in PRESETS if not one.is_free}
-    return prices.get((profile.backend, profile.model), "")
+    if price := prices.get((profile.backend, profile.model)):
+        sentences.append(_("The list price of a million tokens is %s.") % price)
+    return sentences
 
 
 def _download(wanted: str, form: LabForm, results: Sequence[Result]) -> HttpResponse | None:
