@@ -140,16 +140,16 @@ def variants_panel(finding: Finding) -> list[Panel]:
         for variant in finding.variants
     ]
     impossible = cells.listed(str(dimensions) for dimensions in finding.impossible)
-    note = _(
-        "Shorter: the first numbers, brought to length 1 again (Matryoshka; arXiv:2205.13147). "
-        "int8: c = round(x / s) with s = max|x| / 127 for each vector (arXiv:2004.09602, 3.1.2). "
-        "“5: 2 → 4” says that text 5 goes from the second place to the fourth."
-    )
+    notes = [
+        _("Shorter: the first numbers, brought to length 1 again (Matryoshka; arXiv:2205.13147)."),
+        _("int8: c = round(x / s) with s = max|x| / 127 for each vector (arXiv:2004.09602, 3.1.2)."),
+        _("“5: 2 → 4” says that text 5 goes from the second place to the fourth.")
+        if finding.embedded.query is not None
+        else _("“1–5: 2 → 4” says that texts 1 and 5 go from the second place to the fourth."),
+    ]
     if finding.impossible:
-        note += " " + _("Its vectors have %(full)d dimensions, so %(impossible)s could not be tried.") % {
-            "full": full,
-            "impossible": impossible,
-        }
+        text = _("Its vectors have %(full)d dimensions, so %(impossible)s could not be tried.")
+        notes.append(text % {"full": full, "impossible": impossible})
     return [
         Panel(
             title=_("Shorter and coarser vectors against the full ones"),
@@ -158,7 +158,7 @@ def variants_panel(finding: Finding) -> list[Panel]:
                 _("Recall at %d") % k, _("Largest error"), _("Ranks that change"),
             ],
             rows=rows,
-            note=note,
+            note=" ".join(notes),
         )
     ]  # fmt: skip
 
@@ -207,7 +207,8 @@ def _agreement(agreement: Agreement) -> list[str]:
 
 def _bytes(number: int, full: int) -> str:
     share = number / full
-    return cells.count(number) if number == full else f"{cells.count(number)} ({share:.0%})"
+    # A no-break space: the column is narrow.
+    return cells.count(number) if number == full else f"{cells.count(number)}\N{NO-BREAK SPACE}({share:.0%})"
 
 
 def _moves(variant: Variant, finding: Finding) -> Any:

@@ -112,7 +112,7 @@ def test_shorter_and_coarser_vectors_are_tried(admin_client: Client, hashing: Em
     response = ask(admin_client, COMPARE, [hashing], texts, dimensions="16，128、16", quantise="on", k="2")
     panel = response.context["sections"][0].after[1]
     assert [row[:3] for row in panel.rows] == [
-        [64, "float32", "256"], [64, "int8", "68 (27%)"], [16, "float32", "64 (25%)"], [16, "int8", "20 (8%)"],
+        [64, "float32", "256"], [64, "int8", "68\xa0(27%)"], [16, "float32", "64\xa0(25%)"], [16, "int8", "20\xa0(8%)"],
     ]  # fmt: skip
     assert "Recall at 2" in panel.headers
     assert "Its vectors have 64 dimensions, so 128 could not be tried." in panel.note
