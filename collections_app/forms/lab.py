@@ -101,7 +101,7 @@ class LabForm(forms.Form):
             return data
         passages = split(data["passages"], paragraphs=data["split"] == PARAGRAPHS)
         if len(passages) < self.least:
-            self.add_error("passages", self.too_few)
+            self.add_error("passages", str(self.too_few))
             return data
         try:
             self.texts = Texts(passages, data.get("query", ""))

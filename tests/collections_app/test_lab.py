@@ -113,6 +113,8 @@ def test_a_query_is_embedded_as_a_query_and_the_texts_as_passages(server: Embedd
     asked = [text for request in server.requests for text in request["input"]]
     assert {"query: which?", "passage: alpha", "passage: beta"} <= set(asked)
     assert "passage: which?" not in asked
+    # A third of the bytes, prefix included.
+    assert (finding.embedded.query_tokens, finding.embedded.tokens) == (5, (5, 5))
     embedder = profiles.embedder_for(profile)
     expected = embedder.embed_passages(["alpha", "beta"]) @ embedder.embed_query("which?")
     assert finding.scores == pytest.approx(expected.tolist(), abs=1e-6)
