@@ -1,4 +1,4 @@
-"""Make the README's pictures from a running site whose demo is indexed: search.png and admin.png in docs/images.
+"""Make the pictures of the documentation from a running site whose demo is indexed: search.png, admin.png and lab.png.
 
 python docs/screenshots.py http://127.0.0.1:8000/ var/admin_password
 
@@ -31,7 +31,9 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=OPTIONS)
         _take(_search_page(browser, options.url), "search")
-        _take(_dashboard(browser, options.url, options.password_file.read_text().strip()), "admin")
+        admin = _dashboard(browser, options.url, options.password_file.read_text().strip())
+        _take(admin, "admin")
+        _take(_lab(admin, options.url), "lab")
         browser.close()
     return 0
 
@@ -56,6 +58,14 @@ def _dashboard(browser: Browser, url: str, password: str) -> Page:
     page.locator("#id_password").press("Enter")
     page.get_by_text("Workers", exact=True).first.wait_for()
     return page
+
+
+def _lab(admin: Page, url: str) -> Page:
+    """Compare an example's texts, which leads to where the results begin."""
+    admin.goto(f"{url}admin/collections_app/embeddingprofile/lab/?form=compare&example=weather")
+    admin.locator("#lab-form button[type=submit]").click()
+    admin.locator("#results").wait_for()
+    return admin
 
 
 def _open(browser: Browser, address: str) -> Page:

@@ -84,6 +84,11 @@ class Embedder(ABC):
         """Return [n, d] raw vectors, row i for `inputs[i]`, which are within `limits`, valid Unicode and not blank."""
 
     @property
+    def recipient(self) -> str:
+        """The host that texts are sent to, which may keep or charge for them; "" where they stay on this machine."""
+        return ""
+
+    @property
     def tokenizer(self) -> "Tokenizer | None":
         """The model's own tokenizer, neither truncating nor padding; None where it is not known. Do not change it."""
         return None
@@ -125,6 +130,10 @@ class Embedder(ABC):
         Exact where the backend knows the model's tokenizer, else an estimate: a third of the UTF-8 bytes.
         """
         return self._count(self._inputs(texts, prefix=self.passage_prefix, allow_blank=True))
+
+    def count_query_tokens(self, text: str) -> int:
+        """Return how many tokens `text` takes as a search text, counted as `count_tokens` does."""
+        return self._count(self._inputs([text], prefix=self.query_prefix, allow_blank=True))[0]
 
     def readable_share(self, text: str) -> float:
         """Return which part of a text's characters, from 0 to 1, the model's vocabulary has a token for.
