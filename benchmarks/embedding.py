@@ -23,7 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import report
-from benchmarks.retrieval_set import judged_questions, judgements, lines, ndcg
+from benchmarks.retrieval_set import documents
+from collections_app.evaluation.judged import read_questions
+from collections_app.evaluation.measures import ndcg
 
 ROUNDS = 3
 Embed = Callable[[list[str]], npt.NDArray[Any]]
@@ -129,10 +131,9 @@ def query_time() -> None:
 def quality(folder: Path, *, most: int | None) -> None:
     from collections_app.embeddings import load_embedder
 
-    judged = judgements(folder / "qrels.tsv")
-    questions = judged_questions(folder, judged)
-    relevant = {document for gains in judged.values() for document in gains}
-    rows = list(lines(folder / "corpus.jsonl"))
+    questions = read_questions(folder)
+    relevant = {key for question in questions for key in question.relevant}
+    rows = list(documents(folder))
     rows.sort(key=lambda row: row["id"] not in relevant)
     rows = rows[: None if most is None else len(relevant) + most]
     ids = [row["id"] for row in rows]
@@ -141,10 +142,10 @@ def quality(folder: Path, *, most: int | None) -> None:
     def measured(runtime: str) -> float:
         embedder = load_embedder("local", options={"runtime": runtime})
         passages = embedder.embed_passages(texts)
-        asked = embedder.embed_passages(list(questions.values()))
+        asked = embedder.embed_passages([question.text for question in questions])
         best = np.argsort(-(asked @ passages.T), axis=1, kind="stable")[:, :10]
         found = zip(questions, best, strict=True)
-        return statistics.mean(ndcg([ids[row] for row in ranked], judged[question]) for question, ranked in found)
+        return statistics.mean(ndcg([ids[row] for row in ranked], question.relevant) for question, ranked in found)
 
     report.add(
         f"nDCG@10 on {folder.name}",
