@@ -20,7 +20,7 @@ def discount(rank: int) -> float:
     return 1 / math.log2(rank + 1)
 
 
-def ndcg(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
+def ndcg(ranked: Sequence[Any], gains: Mapping[Any, float], *, depth: int = 10) -> float:
     """Return nDCG, from 0 to 1, with linear gains; `gains` has at least one relevant key.
 
     Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002, with the discount of trec_eval.
@@ -32,17 +32,17 @@ def ndcg(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) 
     return found / ideal
 
 
-def reciprocal_rank(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
+def reciprocal_rank(ranked: Sequence[Any], gains: Mapping[Any, float], *, depth: int = 10) -> float:
     """Return one divided by the rank of the first relevant key, 0 if it is beyond `depth`. Its mean is MRR."""
     return next((1 / rank for rank, key in enumerate(ranked[:depth], start=1) if key in gains), 0.0)
 
 
-def hit(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
+def hit(ranked: Sequence[Any], gains: Mapping[Any, float], *, depth: int = 10) -> float:
     """Return 1 if a relevant key is among the first `depth`, else 0. Its mean is the hit rate."""
     return float(any(key in gains for key in ranked[:depth]))
 
 
-def recall(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 100) -> float:
+def recall(ranked: Sequence[Any], gains: Mapping[Any, float], *, depth: int = 100) -> float:
     """Return which part of the relevant keys is among the first `depth`."""
     return len(gains.keys() & set(ranked[:depth])) / len(gains)
 
