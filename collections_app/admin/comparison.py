@@ -69,7 +69,7 @@ class ProfileComparisonAdmin(SiteAdmin):
     @display(description=gettext_lazy("state"))
     def state(self, obj: ProfileComparison) -> str:
         if obj.error:
-            return cells.tag(_("could not be compared"), cells.DANGER, title=obj.error)
+            return cells.tag(_("not compared"), cells.DANGER, title=obj.error)
         if obj.finished_at:
             return cells.tag(_("compared"), cells.SUCCESS)
         return cells.tag(_("being compared") if obj.started_at else _("waiting for a worker"), cells.WARNING)
@@ -219,7 +219,7 @@ def _panels(report: Report) -> list[Panel]:
         panels.append(
             Panel(
                 title=_("How much they agree"),
-                headers=[_("Profile"), _("and"), _("Overlap@%(k)d") % at, _("Rank-biased overlap")],
+                headers=[_("Profile"), _("Other profile"), _("Overlap@%(k)d") % at, _("Rank-biased overlap")],
                 rows=[
                     [one.one, one.other, _share(one.overlap), _share(one.rank_biased_overlap)]
                     for one in report.agreements
