@@ -191,11 +191,11 @@ def _panels(report: Report) -> list[Panel]:
                 (_("Hit rate@%(k)d") % at, lambda one: _share(one.hit_rate)),
                 (_("Recall@%(k)d") % at, lambda one: _share(one.recall)),
             ],
-            note=_("A difference with its 95 % interval; one that holds 0 may be chance.")
+            note=_("A difference comes with its interval of 95 percent confidence; one that holds 0 may be chance.")
             if report.is_judged
             else _(
                 "Sentences are taken out of passages and asked as questions; the figures are of finding the rest. A "
-                "difference comes with its 95 % interval; one that holds 0 may be chance."
+                "difference comes with its interval of 95 percent confidence; one that holds 0 may be chance."
             ),
         ),
         _table(

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,6 @@ from collections_app.exceptions import EmbeddingInputRefused, InvalidEvaluation
 from collections_app.models import EmbeddingProfile, EmbeddingRole
 from collections_app.profiles import embedder_for
 from collections_app.vectors import UNIT_TOLERANCE, embed_once
-
-# What the speed of a model in this process is measured with, and the seconds that this may take.
-TIMED_PASSAGES, TIMED_QUESTIONS, TIMED_SECONDS = 64, 20, 3.0
-_TIMED_AT_ONCE = 16
 
 
 def require_usable(profile: EmbeddingProfile) -> Embedder:
@@ -45,8 +41,9 @@ class Contestant:
         self.tokens = self.too_long = self.refused = 0
         self.embedded_texts = self.embedded_tokens = 0
         self.seconds = 0.0
-        self.passages_per_second: float | None = None
         self.query_seconds: list[float] = []
+        self._embedded_passages = self._timed_passages = 0
+        self._timed_seconds = 0.0
         self._embedder = require_usable(profile)
         self._material = material
         self._breathe = breathe
@@ -91,27 +88,31 @@ class Contestant:
 
     # --- how fast -------------------------------------------------------------------------------------------------
 
-    def measure_speed(self) -> None:
-        """Measure how fast it embeds passages and questions.
+    @property
+    def is_in_this_process(self) -> bool:
+        """Whether a text can be embedded once more for the sake of its seconds alone, and costs nothing else."""
+        return not takes_key(self.profile.backend)
 
-        A model in this process embeds some once more for that, which costs nothing but seconds. A server is not asked
-        again: of it there is the speed at which it embedded what it had not embedded before, if there was any.
-        """
-        if takes_key(self.profile.backend):
-            if self.seconds:
-                self.passages_per_second = self.embedded_texts / self.seconds
-            return
-        drawn = sorted(self._material.drawn(TIMED_PASSAGES).inputs, key=len)
-        # The first call takes the model into memory.
-        self._embedder.embed_passages(drawn[:1])
-        started, timed = time.perf_counter(), 0
-        while timed < len(drawn) and time.perf_counter() - started < TIMED_SECONDS:
-            timed += len(self._embedder.embed_passages(drawn[timed : timed + _TIMED_AT_ONCE]))
-        if timed:
-            self.passages_per_second = timed / (time.perf_counter() - started)
+    def warm_up(self) -> None:
+        """Take the model into memory, and forget how long a question took until then."""
+        self._embedder.embed_query(self._material.questions[0].text)
         self.query_seconds = []
-        for question in self._material.questions[:TIMED_QUESTIONS]:
-            self._timed_query(question.text)
+
+    def time(self, passages: Sequence[str], questions: Sequence[str]) -> None:
+        """Embed a few texts to measure how long it takes; their vectors are not kept."""
+        started = time.perf_counter()
+        self._embedder.embed_passages(list(passages))
+        self._timed_seconds += time.perf_counter() - started
+        self._timed_passages += len(passages)
+        for question in questions:
+            self._timed_query(question)
+
+    @property
+    def passages_per_second(self) -> float | None:
+        """How many passages it embeds a second: of those that were timed, else of those that had to be embedded."""
+        if self._timed_passages:
+            return self._timed_passages / self._timed_seconds
+        return self._embedded_passages / self.seconds if self._embedded_passages else None
 
     @property
     def ms_per_query(self) -> float | None:
@@ -152,14 +153,18 @@ class Contestant:
         started = time.perf_counter()
         vectors = self._embedder.embed_passages(texts)
         self.seconds += time.perf_counter() - started
-        self.embedded_texts += len(texts)
-        self.embedded_tokens += sum(self._embedder.count_tokens(texts))
+        self._embedded_passages += len(texts)
+        self._count(texts)
         return vectors
 
     def _embed_queries(self, texts: list[str]) -> Vectors:
         vectors = np.stack([self._timed_query(text) for text in texts])
-        self.embedded_tokens += sum(self._embedder.count_tokens(texts))
+        self._count(texts)
         return vectors
+
+    def _count(self, texts: list[str]) -> None:
+        self.embedded_texts += len(texts)
+        self.embedded_tokens += sum(self._embedder.count_tokens(texts))
 
     def _timed_query(self, text: str) -> Vectors:
         started = time.perf_counter()

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from collections_app.comparison.contestant import Contestant, require_usable
-from collections_app.comparison.material import gather
+from collections_app.comparison.material import Material, gather
 from collections_app.comparison.report import Report, report_of
 from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.exceptions import InvalidEvaluation, LeaseLost, VectorsiteError
@@ -30,6 +30,9 @@ _MEASURED_DEPTH = 10
 _TERM = timedelta(minutes=5)
 _RENEWAL_SECONDS = 2.0
 _MOST_ATTEMPTS = 3
+# With what the speed of models in this process is measured: rounds, of each passages and questions, and the seconds
+# after which no further round begins.
+TIMED_ROUNDS, TIMED_PASSAGES, TIMED_QUESTIONS, TIMED_SECONDS = 5, 16, 5, 10.0
 _FREE = Q(lease_expires_at=None) | Q(lease_expires_at__lt=Now())
 
 
@@ -195,10 +198,30 @@ def _compare(asked: ProfileComparison, hold: _Hold) -> Report:
             hold()
             _each([contestant], lambda one, met=passages: one.meet(met))  # type: ignore[misc]
             hold.done += len(passages.ids)
-    _each(contestants, Contestant.measure_speed)
+    _measure_speed(contestants, material, hold)
     if all(contestant.error for contestant in contestants):
         raise InvalidEvaluation(contestants[0].error)
     return report_of(material, contestants, depth=asked.depth)
+
+
+def _measure_speed(contestants: Sequence[Contestant], material: Material, hold: _Hold) -> None:
+    """Time the models in this process in turn, so that what else runs on the machine slows all of them alike.
+
+    A server is not asked again: of it there is the speed at which it embedded what it had not embedded before.
+    """
+    timed = [contestant for contestant in contestants if contestant.is_in_this_process]
+    _each(timed, Contestant.warm_up)
+    passages = sorted(material.drawn(TIMED_ROUNDS * TIMED_PASSAGES).inputs, key=len)
+    questions = [question.text for question in material.questions]
+    started = time.monotonic()
+    for number in range(TIMED_ROUNDS):
+        if time.monotonic() - started > TIMED_SECONDS:
+            break
+        some = passages[number::TIMED_ROUNDS]
+        asked = questions[number * TIMED_QUESTIONS :][:TIMED_QUESTIONS]
+        for contestant in timed:
+            hold()
+            _each([contestant], lambda one, some=some, asked=asked: one.time(some, asked))  # type: ignore[misc]
 
 
 def profiles_of(asked: ProfileComparison) -> list[EmbeddingProfile]:

@@ -141,7 +141,7 @@ def test_what_is_embedded_is_kept_and_never_embedded_again(
     embedded.clear()
     first = compared(notes, [one, other])
     assert len(embedded) == 2 + 3 + 2
-    assert [figures.embedded_texts for figures in first.profiles] == [0, 3]
+    assert [figures.embedded_texts for figures in first.profiles] == [2, 5]
     assert Embedding.objects.filter(profile=other, role=EmbeddingRole.QUERY).count() == 2
     embedded.clear()
     second = compared(notes, [one, other])
@@ -238,7 +238,7 @@ def test_a_text_that_a_model_refuses_is_counted_and_the_rest_goes_on(
     monkeypatch.setattr(MeaninglessHashEmbedder, "_embed", refuses_birds)
     monkeypatch.setattr("collections_app.comparison.contestant.takes_key", lambda _backend: True)
     figures = compared(notes, [other]).profiles[0]
-    assert (figures.refused, figures.embedded_texts, figures.error, figures.recall) == (1, 2, "", 1.0)
+    assert (figures.refused, figures.embedded_texts, figures.error, figures.recall) == (1, 4, "", 1.0)
 
 
 def test_a_profile_whose_embedder_fails_is_out_and_the_others_go_on(
