@@ -71,7 +71,8 @@ class Material:
 
     def drawn(self, count: int) -> Passages:
         """Read passages at even distances, at most `count`."""
-        return _read(self.index, self.chunk_ids[:: max(1, -(-len(self.chunk_ids) // count))])
+        last = len(self.chunk_ids) - 1
+        return _read(self.index, self.chunk_ids[np.linspace(0, last, min(last + 1, count)).astype(np.int64)])
 
 
 def gather(collection: Collection, judged: Sequence[JudgedQuestion], *, sample: int | None) -> Material:

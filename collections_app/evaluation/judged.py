@@ -160,21 +160,31 @@ def _id(row: Mapping[str, Any], name: str, number: int) -> str:
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise _misformed(name, number, "“id” has to be text or a whole number")
-    return str(value)
+    return _storable(str(value), "id", name, number)
 
 
 def _string(row: Mapping[str, Any], key: str, name: str, number: int) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value.strip():
         raise _misformed(name, number, f"“{key}” has to be text, and not blank")
+    return _storable(value, key, name, number)
+
+
+def _storable(value: str, key: str, name: str, number: int) -> str:
+    """Return text that every database takes."""
     try:
         value.encode()
     except UnicodeEncodeError as error:
         raise _misformed(name, number, f"“{key}” holds half of a surrogate pair at character {error.start}") from error
+    if "\0" in value:
+        raise _misformed(name, number, f"“{key}” holds a NUL at character {value.index(chr(0))}")
     return value
 
 
 def _relevant(value: Any, name: str, number: int) -> dict[str, float]:
+    if isinstance(value, list | dict) and all(isinstance(key, str) for key in value):
+        for key in value:
+            _storable(key, "relevant", name, number)
     if isinstance(value, list) and all(isinstance(key, str) for key in value):
         return dict.fromkeys(value, 1.0)
     if isinstance(value, dict):

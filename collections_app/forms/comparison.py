@@ -1,9 +1,10 @@
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectMultipleWidget, UnfoldAdminSelectWidget
 
@@ -108,7 +109,7 @@ class ComparisonForm(forms.Form):
     def keep(self) -> None:
         """Have the form carry what was read and estimated, for the time when it is sent again."""
         kept = {name: self.cleaned_data[name] for name in ("questions_text", "questions_name")}
-        data = self.data.copy()
+        data = MultiValueDict(dict(cast(MultiValueDict[str, Any], self.data).lists()))
         for name, value in {**kept, "estimated": self.fingerprint}.items():
             data[name] = value
         self.data = data
@@ -116,6 +117,7 @@ class ComparisonForm(forms.Form):
 
 def _text_of(file: UploadedFile) -> str:
     try:
-        return file.read().decode("utf-8-sig")
+        text: str = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidEvaluation(f"{file.name} is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
+    return text

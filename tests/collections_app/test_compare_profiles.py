@@ -105,7 +105,13 @@ def test_judged_questions_give_what_can_be_worked_out_by_hand(
 def _by_first_letter(self: MeaninglessHashEmbedder, inputs: Sequence[str]) -> Any:
     import numpy as np
 
-    directions = {"C": [1, 0, 0], "w": [1, 0.1, 0], "狗": [0, 1, 0.4], "谁": [0, 1, 1], "B": [0, 0.8, 1]}
+    directions: dict[str, list[float]] = {
+        "C": [1, 0, 0],
+        "w": [1, 0.1, 0],
+        "狗": [0, 1, 0.4],
+        "谁": [0, 1, 1],
+        "B": [0, 0.8, 1],
+    }
     vectors = np.zeros((len(inputs), self.dimensions), dtype=np.float32)
     for row, text in enumerate(inputs):
         vectors[row, :3] = directions.get(text[0], [0, 0, 1])

@@ -52,6 +52,8 @@ def test_a_folder_of_queries_and_qrels(write: Write, qrels: str, tmp_path: Path)
         ('{"text": "x", "relevant": ["k"]}\n', "line 1: “id” has to be text or a whole number"),
         ('{"id": "a", "text": " ", "relevant": ["k"]}\n', "line 1: “text” has to be text, and not blank"),
         ('{"id": "a", "text": "\\ud83d", "relevant": ["k"]}\n', "line 1: “text” holds half of a surrogate pair"),
+        ('{"id": "a", "text": "x\\u0000", "relevant": ["k"]}\n', "line 1: “text” holds a NUL at character 1"),
+        ('{"id": "a", "text": "x", "relevant": ["\\u0000"]}\n', "line 1: “relevant” holds a NUL"),
         ('{"id": "a", "text": "x"}\n', "line 1: “relevant” has to be a list of document keys"),
         ('{"id": "a", "text": "x", "relevant": {"k": "good"}}\n', "line 1: “relevant” has to be"),
         ('{"id": "a", "text": "x", "relevant": {"k": true}}\n', "line 1: “relevant” has to be"),

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collections_app.evaluation import measures
@@ -90,6 +90,7 @@ def test_a_difference_has_an_interval_from_its_pairs() -> None:
     assert measures.mean_difference([0.3, 0.3], [0.3, 0.3]) == (0.0, 0.0)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)), st.permutations(range(8)))
 def test_agreement_is_mutual_and_within_bounds(one: list[int], other: list[int]) -> None:
     for measure in (measures.overlap, measures.rank_biased_overlap):
