@@ -185,7 +185,7 @@ def _panels(report: Report) -> list[Panel]:
             _("How well they find"),
             found,
             [
-                (_("nDCG@10"), lambda one: _share(one.ndcg)),
+                (_("Ranking, nDCG@10"), lambda one: _share(one.ndcg)),
                 (_("Less the best"), _difference),
                 (_("MRR@10"), lambda one: _share(one.mrr)),
                 (_("Hit rate@%(k)d") % at, lambda one: _share(one.hit_rate)),

@@ -7,12 +7,12 @@ _MILLION = 1_000_000
 
 def price_of(profile: EmbeddingProfile) -> float | None:
     """Return the price of a million tokens, None where none is known."""
-    price = getattr(profile, "price_per_million_tokens", None)
+    price = getattr(profile, "price", None)
     return None if price is None else float(price)
 
 
 def currency_of(profile: EmbeddingProfile) -> str:
-    return str(getattr(profile, "price_currency", ""))
+    return str(getattr(profile, "currency", ""))
 
 
 def cost_of(profile: EmbeddingProfile, tokens: int) -> float | None:

@@ -46,6 +46,7 @@ class ComparisonForm(forms.Form):
     questions_file = forms.FileField(
         label=gettext_lazy("Judged questions"),
         required=False,
+        widget=forms.FileInput({"class": "vs-files"}),
         help_text=gettext_lazy(
             "JSON Lines, each {“id”, “text”, “relevant”: [keys of documents]} or with {key: grade}. Without a file, "
             "sentences are taken out of passages and asked as questions."
