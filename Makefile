@@ -15,8 +15,8 @@ help:  ## List the targets
 run: $(VENV)/.runtime  ## Start the whole site on http://127.0.0.1:8000/ (PORT=… for another port); Ctrl-C stops it
 	@exec $(PY) manage.py up --demo
 
-bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed
-	@$(PY) -m benchmarks.embedding
+bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed (DATA=folder of sets: nDCG too)
+	@$(PY) -m benchmarks.embedding $(if $(DATA),--data "$(DATA)/scifact")
 	@$(PY) -m benchmarks.one_process
 	@$(PY) -m benchmarks.rebuild
 	@$(PY) -m benchmarks.serving

@@ -196,6 +196,13 @@ class InvalidImport(VectorsiteError):
     """An import as a whole cannot be done as asked (unknown column, unreadable table)."""
 
 
+# --- evaluating --------------------------------------------------------------------------------------------------
+
+
+class InvalidEvaluation(VectorsiteError):
+    """Models cannot be compared as asked: a misformed file, an unknown or paused profile, nothing to ask about."""
+
+
 # --- searching ---------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,10 @@ def ring_after_commit(index_ids: Iterable[int]) -> None:
         transaction.on_commit(partial(ring, drain_index, index_id))
 
 
+def ring_comparison_after_commit(comparison_id: int) -> None:
+    transaction.on_commit(partial(ring, compare_profiles, comparison_id))
+
+
 def ring_extraction_after_commit(source_id: int) -> None:
     transaction.on_commit(partial(ring, extract_source, source_id))
 
@@ -176,6 +180,22 @@ def calibrate_index(index_id: int) -> None:
 
 
 @shared_task
+def compare_profiles(comparison_id: int) -> None:
+    """Compare embedding profiles because somebody asked for it."""
+    from collections_app import comparison, workers
+    from collections_app.models import ProfileComparison
+
+    _answer(compare_profiles, comparison_id)
+    asked = ProfileComparison.objects.select_related("collection").filter(pk=comparison_id).first()
+    if asked is None:
+        return
+    activity = _("%(collection)s: comparing embedding profiles") % {"collection": asked.collection}
+    with workers.busy(activity), suppress(VectorsiteError):
+        # What kept it from being finished is kept with the comparison.
+        comparison.work(asked, breathe=_patience())
+
+
+@shared_task
 def calibrate_due() -> None:
     """Calibrate an index that has grown or shrunk a lot."""
     from collections_app import calibration
@@ -233,7 +253,7 @@ def sweep() -> None:
 
 
 def _ring_for_work() -> None:
-    from collections_app import sweeping
+    from collections_app import comparison, sweeping
 
     found = sweeping.find_work()
     for index_id in found.drain:
@@ -242,6 +262,8 @@ def _ring_for_work() -> None:
         ring(fill_collection, index_id)
     for source_id in found.extract:
         ring(extract_source, source_id)
+    for comparison_id in comparison.waiting().values_list("pk", flat=True):
+        ring(compare_profiles, comparison_id)
 
 
 def _ring_for_switches() -> None:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from numpy.typing import NDArray
 
 from collections_app.embeddings import Embedder
+from collections_app.embeddings.base import Vectors
 from collections_app.ledger import in_future
 from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
 from collections_app.prepared import Many, Parameter, prepared
@@ -70,25 +71,37 @@ def as_vector(raw: bytes | memoryview) -> NDArray[np.float32]:
 def embed_passages(
     profile: EmbeddingProfile, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
 ) -> dict[str, StoredVector]:
-    """Return the stored vector of each text, embedding only those that this profile has never embedded.
+    """Return the stored vector of each passage's exact input, see `embed_once`."""
+    return embed_once(profile, EmbeddingRole.PASSAGE, embedder.embed_passages, texts, sign_of_life=sign_of_life)
+
+
+def embed_once(
+    profile: EmbeddingProfile,
+    role: EmbeddingRole,
+    embed: Callable[[list[str]], Vectors],
+    texts: Sequence[str],
+    *,
+    sign_of_life: Callable[[], None],
+) -> dict[str, StoredVector]:
+    """Return the stored vector of each text, embedding only those that this profile has never embedded in that role.
 
     Vectors are committed slice by slice, so that what was embedded before an interruption is not embedded again.
     `sign_of_life` is called before each slice and may raise to end the work.
     """
     by_digest = {digest_of(text): text for text in texts}
-    stored = _lookup(profile, list(by_digest))
+    stored = _lookup(profile, role, list(by_digest))
     missing = [(digest, text) for digest, text in by_digest.items() if digest not in stored]
     # Equal lengths together: a batch takes as long as its longest text.
     missing.sort(key=lambda pair: len(pair[1]))
     for start in range(0, len(missing), SLICE):
         sign_of_life()
         part = missing[start : start + SLICE]
-        vectors = embedder.embed_passages([text for _, text in part])
+        vectors = embed([text for _, text in part])
         Embedding.objects.bulk_create(
             [
                 Embedding(
                     profile=profile,
-                    role=EmbeddingRole.PASSAGE,
+                    role=role,
                     digest=digest,
                     vector=vector.astype("<f4").tobytes(),
                     last_used_at=Now(),
@@ -99,38 +112,40 @@ def embed_passages(
             ignore_conflicts=True,
         )
         # As they are in SQL: another worker may have inserted one of them a moment before.
-        stored |= _read(profile, [digest for digest, _ in part])
+        stored |= _read(profile, role, [digest for digest, _ in part])
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
-def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:
-    """Return those texts, each once, of which this profile has no vector yet."""
+def never_embedded(
+    profile: EmbeddingProfile, texts: Sequence[str], *, role: EmbeddingRole = EmbeddingRole.PASSAGE
+) -> list[str]:
+    """Return those texts, each once, of which this profile has no vector in that role yet."""
     missing = {digest_of(text): text for text in texts}
     digests = list(missing)
     for start in range(0, len(digests), _LOOKUP):
-        known = _of(profile, digests[start : start + _LOOKUP])
+        known = _of(profile, role, digests[start : start + _LOOKUP])
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
 
 
-def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+def _lookup(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
     """Return the vectors that are there, having said that they are in use, so that the sweep leaves them alone."""
     found: dict[bytes, StoredVector] = {}
     for start in range(0, len(digests), _LOOKUP):
         part = digests[start : start + _LOOKUP]
-        _of(profile, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
-        found |= _read(profile, part)
+        _of(profile, role, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
+        found |= _read(profile, role, part)
     return found
 
 
-def _read(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
-    rows = _of(profile, digests).values_list("pk", "digest", "vector")
+def _read(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    rows = _of(profile, role, digests).values_list("pk", "digest", "vector")
     return {bytes(digest): StoredVector(pk, as_vector(vector)) for pk, digest, vector in rows}
 
 
-def _of(profile: EmbeddingProfile, digests: Sequence[bytes]) -> QuerySet[Embedding]:
-    return Embedding.objects.filter(profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests)
+def _of(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> QuerySet[Embedding]:
+    return Embedding.objects.filter(profile=profile, role=role, digest__in=digests)
 
 
 def live_vectors(

@@ -34,6 +34,7 @@ TRAIL_ACTIONS = {
     "retried": gettext_lazy("retried"),
     "rebuilt": gettext_lazy("rebuilt"),
     "calibrated": pgettext_lazy("was done", "calibrated"),
+    "profiles compared": gettext_lazy("profiles compared"),
     "rebuild started": gettext_lazy("rebuild started"),
     "activated": pgettext_lazy("was done", "activated"),
     "dropped": pgettext_lazy("was done", "dropped"),
@@ -45,6 +46,7 @@ _TRAIL_DETAILS = {
     "fields": gettext_lazy("fields"),
     "files": gettext_lazy("files"),
     "index": gettext_lazy("index"),
+    "profiles": gettext_lazy("embedding profiles"),
     "version": gettext_lazy("version"),
 }
 

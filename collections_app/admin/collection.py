@@ -174,6 +174,9 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         if self.has_change_permission(request, obj):
             rebuild = reverse("admin:collections_app_collection_rebuild", args=[obj.pk])
             links.append(PageLink(_("Rebuild with other settings"), rebuild, "deployed_code_update"))
+        if request.user.has_perm("collections_app.add_profilecomparison") and self.may_write(request, obj):
+            compare = f"{reverse('admin:collections_app_profilecomparison_add')}?collection={obj.pk}"
+            links.append(PageLink(_("Compare embedding profiles"), compare, "compare_arrows"))
         return links
 
     def panels(self, request: HttpRequest, obj: Collection) -> list[Panel]:

@@ -26,6 +26,7 @@ from collections_app.models import (
     IndexState,
     MetadataField,
     PhysicalCollection,
+    ProfileComparison,
     SourceFile,
     TrailRecord,
     User,
@@ -91,6 +92,7 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item | _Page]]] = (
             _Item(EmbeddingProfile, "tune", gettext_lazy("Profiles")),
             _Item(Embedding, "scatter_plot", gettext_lazy("Vectors")),
             _Page("collections_app_lab", "science", gettext_lazy("Lab"), _seeing("embeddingprofile")),
+            _Item(ProfileComparison, "compare_arrows", gettext_lazy("Comparisons")),
         ),
     ),
     (

@@ -34,24 +34,30 @@ def positions(scores: ArrayLike) -> list[int]:
     return [int(place) for place in places]
 
 
-def spearman_rho(one: ArrayLike, other: ArrayLike) -> float | None:
-    """Return Spearman's ρ, from -1 to 1: the correlation of the ranks of two scorings of the same things.
+def pearson_r(one: ArrayLike, other: ArrayLike) -> float | None:
+    """Return Pearson's r, from -1 to 1: the linear correlation of two scorings of the same things.
 
     None where it is not defined: fewer than two things, or all of them equal in one scoring.
     """
     a, b = _paired(one, other)
     if len(a) < 2:
         return None
-    deviations = [rank - rank.mean() for rank in (ranks(a), ranks(b))]
-    spread = float(np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum()))
-    return _bounded(float(deviations[0] @ deviations[1]) / spread) if spread else None
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return _bounded(float(a @ b) / spread) if spread else None
+
+
+def spearman_rho(one: ArrayLike, other: ArrayLike) -> float | None:
+    """Return Spearman's ρ, from -1 to 1: the correlation of the ranks of two scorings; None as for `pearson_r`."""
+    a, b = _paired(one, other)
+    return pearson_r(ranks(a), ranks(b))
 
 
 def kendall_tau(one: ArrayLike, other: ArrayLike) -> float | None:
     """Return Kendall's τ-b, from -1 to 1: pairs in the same order less pairs in opposite order, corrected for ties.
 
     τ-b = (C - D) / √((C + D + T_one) (C + D + T_other)), T the pairs that are equal in that scoring alone (Kendall
-    1945). None where it is not defined, see `spearman_rho`.
+    1945). None where it is not defined, see `pearson_r`.
     """
     a, b = _paired(one, other)
     first, second = np.triu_indices(len(a), k=1)

@@ -3,6 +3,7 @@
 from collections_app.models.account import User
 from collections_app.models.change import IndexChange
 from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Permission, Visibility
+from collections_app.models.comparison import ProfileComparison
 from collections_app.models.document import Document, DocumentText, Markup, Segment, SegmentKind
 from collections_app.models.embedding import Embedding, EmbeddingProfile, EmbeddingRole
 from collections_app.models.field import MetadataField, MetadataValue
@@ -53,6 +54,7 @@ __all__ = [
     "Permission",
     "PhysicalCollection",
     "PhysicalState",
+    "ProfileComparison",
     "Segment",
     "SegmentKind",
     "SiteIdentity",

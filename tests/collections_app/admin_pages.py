@@ -10,7 +10,8 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
-from collections_app import audit, fields, outages, sources, trail, workers
+from collections_app import audit, comparison, fields, outages, sources, trail, workers
+from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.exceptions import VectorStoreUnavailable
 from collections_app.models import (
     AccessLevel,
@@ -76,6 +77,11 @@ def fill_site(collection: Collection, drain: Drain, user: User) -> None:
         assert item.source_file_id is not None
         sources.extract(item.source_file_id)
     audit.audit_index(serving_index(collection))
+    profile = serving_index(collection).profile
+    judged = [JudgedQuestion("1", "the second text", {"b.md": 1.0})]
+    wish = comparison.Wish(collection=collection, profiles=[profile], questions=judged, questions_name="judged.jsonl")
+    comparison.compare(wish)
+    comparison.ask(wish, user=user)
     outages.pause(outages.store_status("default"), VectorStoreUnavailable("Nobody answers."))
     workers.begin("index 1: embedding 2 documents")
     WorkerStatus.objects.create(

@@ -120,8 +120,16 @@ def test_rankings_agree_as_the_textbook_says(one: list[float], other: list[float
     assert geometry.kendall_tau(one, other) == pytest.approx(tau)
 
 
+def test_pearson_sees_what_is_not_linear_where_ranks_do_not() -> None:
+    # Deviations -1, 0, 1 and -336, -327, 663 from a mean of 337: (336 + 663) / √(2 (336² + 327² + 663²)).
+    expected = 999 / sqrt(2 * (336**2 + 327**2 + 663**2))
+    assert geometry.pearson_r([1, 2, 3], [1, 10, 1000]) == pytest.approx(expected)
+    assert geometry.spearman_rho([1, 2, 3], [1, 10, 1000]) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(("one", "other"), [([], []), ([1], [2]), ([1, 1, 1], [1, 2, 3])])
 def test_where_nothing_is_ranked_there_is_no_agreement(one: list[float], other: list[float]) -> None:
+    assert geometry.pearson_r(one, other) is None
     assert geometry.spearman_rho(one, other) is None
     assert geometry.kendall_tau(one, other) is None
 

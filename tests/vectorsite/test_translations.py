@@ -19,9 +19,10 @@ from django.utils import timezone
 from django.utils.translation import deactivate, override
 from django.utils.translation.template import templatize
 
-from collections_app import audit, profiles, services, sources
+from collections_app import audit, comparison, profiles, services, sources
 from collections_app.admin.health import PARTS
 from collections_app.admin.unfold_labels import UNFOLD_LABELS
+from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.extraction import SUPPORTED
 from collections_app.forms.upload import KINDS
 from collections_app.health import CHECKS
@@ -35,6 +36,7 @@ from collections_app.models import (
     IndexEntry,
     MetadataField,
     PhysicalCollection,
+    ProfileComparison,
     SourceFile,
     TrailRecord,
     VectorIndex,
@@ -312,6 +314,20 @@ def test_what_is_said_of_indexes_and_their_upkeep_is_chinese_for_a_chinese_brows
     names = " ".join(PhysicalCollection.objects.values_list("name", flat=True))
     for path in pages:
         assert (path, leftovers(admin_client.get(path, headers=BROWSER), f"{USER} {names} default")) == (path, [])
+
+
+def test_comparisons_of_profiles_are_chinese_for_a_chinese_browser(library: Collection, admin_client: Client) -> None:
+    other = profiles.create_profile("另一个", backend="meaningless", options={"dimensions": 48})
+    both = [serving_index(library).profile, other]
+    judged = [JudgedQuestion("一", "相似的段落", {"索引": 1.0, "缺": 1.0})]
+    wish = comparison.Wish(collection=library, profiles=both, questions=judged, questions_name="标注")
+    comparison.compare(wish)
+    comparison.stop(comparison.ask(wish), reason="停")
+    comparison.ask(wish)
+    known = f"{USER} nDCG MRR RBO JSON Lines id text relevant"
+    pages = [page(row) for row in ProfileComparison.objects.all()]
+    for path in [*pages, list_page(ProfileComparison), "/admin/collections_app/profilecomparison/add/"]:
+        assert (path, leftovers(admin_client.get(path, headers=BROWSER), known)) == (path, [])
 
 
 def test_the_health_page_has_a_chinese_name_for_each_part_of_the_site() -> None:
