@@ -26,6 +26,7 @@ from collections_app.models import (
     Import,
     IndexAudit,
     IndexEntry,
+    IndexPicture,
     IndexState,
     LexicalRow,
     LexicalSegment,
@@ -192,6 +193,7 @@ def _remove_dropped_indexes() -> None:
     in_store = PhysicalCollection.objects.filter(index=OuterRef("pk")).exclude(state=PhysicalState.DROPPED)
     dropped = VectorIndex.objects.filter(state=IndexState.DROPPED)
     emptied = dropped.filter(~Exists(in_store))
+    IndexPicture.objects.filter(index__in=dropped).delete()
     LexicalSegment.objects.filter(index__in=emptied).delete()
     _remove_in_batches(LexicalTombstone.objects.filter(index__in=emptied))
     _remove_in_batches(IndexEntry.objects.filter(index__in=dropped))

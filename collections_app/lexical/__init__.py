@@ -2,8 +2,10 @@
 
 from collections_app.lexical.analysis import ANALYZER_VERSION, terms_of
 from collections_app.lexical.bags import Bag, bag_of, number_of
-from collections_app.lexical.bm25 import Part, Scores, score
+from collections_app.lexical.bm25 import Part, Scores, holders, score
+from collections_app.lexical.keyness import keyness
 from collections_app.lexical.postings import MOST_BITS, Bucket, Postings, bits_for, bucket_of
+from collections_app.lexical.wording import Wording, telling_words
 
 __all__ = [
     "ANALYZER_VERSION",
@@ -13,10 +15,14 @@ __all__ = [
     "Part",
     "Postings",
     "Scores",
+    "Wording",
     "bag_of",
     "bits_for",
     "bucket_of",
+    "holders",
+    "keyness",
     "number_of",
     "score",
+    "telling_words",
     "terms_of",
 ]
