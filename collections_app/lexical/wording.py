@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from collections_app.lexical.analysis import terms_of
 from collections_app.lexical.bags import number_of
+from collections_app.lexical.common import COMMON_PAIRS, COMMON_WORDS
 
 _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+# Where a compound such as `os.path`, `snake_case` or `CamelCase` is joined.
+_JOINT = re.compile(r"[._]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Wording:
@@ -32,24 +35,26 @@ class Wording:
         return min(forms, key=lambda form: (-forms[form], form)) if forms else None
 
     def _written(self, word: str) -> list[tuple[int, str]]:
-        """Return the wanted terms of a word: the whole as it is written, parts of it as they are looked up."""
-        terms = list(dict.fromkeys(terms_of(word)))
-        folded = word.casefold()
-        found = [
-            (number_of(term), folded if place == 0 and word.isascii() else term) for place, term in enumerate(terms)
-        ]
+        """Return the wanted terms of a word and of the parts of a compound, each with how it is written."""
+        written = dict.fromkeys(terms_of(word), "")
+        for part in {word, *_JOINT.split(word)} if word.isascii() else ():
+            terms = list(terms_of(part))
+            if terms:
+                written[terms[0]] = part.casefold()
+        found = [(number_of(term), form or term) for term, form in written.items()]
         return [(number, form) for number, form in found if number in self._wanted]
 
 
 def telling_words(words: Sequence[str], *, most: int) -> list[str]:
     """Return at most `most` of the words that say something by themselves, in order.
 
-    A single character and a number say little. Of scripts without spaces every pair of neighbours is a term, so what
-    shares its end with the beginning of another one is left out: of 机器, 器学 and 学习 the middle one.
+    A single character, a number and what is common everywhere say little. Of scripts without spaces every pair of
+    neighbours is a term, so what shares its end with the beginning of another one is left out: of 机器, 器学 and 学习 the
+    middle one.
     """
     chosen: list[str] = []
     for word in words:
-        if len(word) < 2 or word.replace(".", "").isnumeric():
+        if len(word) < 2 or word.replace(".", "").isnumeric() or word in COMMON_WORDS or word in COMMON_PAIRS:
             continue
         if not word.isascii() and len(word) == 2:
             pairs = [other for other in chosen if not other.isascii() and len(other) == 2]

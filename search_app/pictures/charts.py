@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from collections_app.geometry import Histogram, sample
 from collections_app.models import Chunk
-from search_app.pictures.asked import Asked
+from search_app.pictures.asked import Asked, ShownHit
 from search_app.pictures.colours import Colours, Sign
 from search_app.pictures.present import Present
 from search_app.results import passage_url
 
 MOST_DRAWN = 2000
 WIDTH, HEIGHT, MARGIN = 900.0, 600.0, 24.0
-_CHART_HEIGHT, _FLOOR = 220.0, 190.0
+_CHART_HEIGHT, _FLOOR, _ABOVE = 260.0, 230.0, 70.0
+# Ranks of hits that are nearer to each other are written above one another, in so many lines.
+_APART, _LINES, _LINE = 20.0, 4, 13.0
 _LABEL_EVERY = 0.1
 
 
@@ -66,12 +68,18 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A place on the axis of cosines: a number, or a hit by its rank."""
+    """A place on the axis of cosines: a number, or a hit by its rank, written at a height of its own."""
 
     x: float
     label: str
+    y: float = 0.0
     url: str = ""
     title: str = ""
+
+    @property
+    def top(self) -> float:
+        """Where its line begins, below what is written."""
+        return self.y + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ def chart_of(question: Histogram, pairs: Histogram, asked: Asked) -> Chart:
         return round(((cosine + 1) * bins / 2 - first) * width, 1)
 
     def height(share: float) -> float:
-        return round(share / highest * (_FLOOR - 30), 1)
+        return round(share / highest * (_FLOOR - _ABOVE), 1)
 
     bars = [
         Bar(
@@ -171,9 +179,17 @@ def chart_of(question: Histogram, pairs: Histogram, asked: Asked) -> Chart:
         bars=bars,
         outline=f"M0 {_FLOOR:g}{steps}V{_FLOOR:g}",
         numbers=[Tick(across(number), f"{number:g}") for number in numbers if 8 <= across(number) <= WIDTH - 12],
-        hits=[
-            Tick(across(hit.cosine), str(hit.rank), passage_url(hit.hit.chunk), str(hit.hit.document))
-            for hit in asked.hits
-            if hit.cosine is not None
-        ],
+        hits=_ticks([(across(hit.cosine), hit) for hit in asked.hits if hit.cosine is not None]),
     )
+
+
+def _ticks(hits: Sequence[tuple[float, ShownHit]]) -> list[Tick]:
+    """Write each rank in the first line in which there is room beside the others."""
+    last = [-_APART] * _LINES
+    ticks = []
+    for x, hit in sorted(hits, key=lambda pair: pair[0]):
+        line = next((line for line in range(_LINES) if x - last[line] >= _APART), _LINES - 1)
+        last[line] = x
+        y = _LINE * (line + 1)
+        ticks.append(Tick(x, str(hit.rank), y, passage_url(hit.hit.chunk), str(hit.hit.document)))
+    return ticks

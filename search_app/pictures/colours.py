@@ -1,7 +1,7 @@
 """What the points of the map are coloured by: their cluster, or a field of their documents.
 
-A point has a class, drawn in a colour and a shape of its own: 32 of them for clusters and values, seven steps of a
-scale for numbers and dates, and one each for other values and for none.
+A point has a class, drawn in a colour and a shape of its own: 32 of them for clusters and values, STEPS of a scale for
+numbers and dates, and one each for other values and for none.
 """
 
 from collections import Counter
@@ -27,8 +27,6 @@ MOST_VALUES = 12
 STEPS = 7
 _COLOURS = 8
 OTHER, NONE = 100, 101
-# The share of values at either end that is drawn in the colour of the end, so that one far off does not take them all.
-_BEYOND = 0.02
 
 Classes = NDArray[np.int64]
 
@@ -83,15 +81,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Colours:
-    """The class of each present place, [n], and the legend. On a scale, `least` and `most` are its ends in words."""
+    """The class of each present place, [n], and the legend. On a scale, classes are steps of it."""
 
     choices: Sequence[Choice]
     classes: Classes
     is_scale: bool
     legend: Sequence[Line]
-    least: str = ""
-    most: str = ""
     takes_first: bool = False
+
+    @property
+    def is_by_cluster(self) -> bool:
+        return self.choices[0].is_chosen
 
 
 def colours_of(present: Present, clusters: ShownClusters | None, chosen: str) -> Colours:
@@ -148,26 +148,25 @@ def _by_value(values: Sequence[Any], field: MetadataField, choices: Sequence[Cho
 
 
 def _by_size(values: Sequence[Any], field: MetadataField, choices: Sequence[Choice]) -> Colours:
-    """Divide the range that nearly all values are in into equal steps."""
-    sizes = np.array([np.nan if value is None else _size(value) for value in values], dtype=np.float64)
-    known = np.isfinite(sizes)
-    classes = np.full(len(sizes), NONE, dtype=np.int64)
-    if not known.any():
-        return Colours(choices, classes, is_scale=True, legend=_rest(classes), takes_first=field.is_list)
-    least, most = np.quantile(sizes[known], [_BEYOND, 1 - _BEYOND], method="nearest")
-    width = (most - least) / STEPS
-    steps = np.floor((sizes[known] - least) / width) if width > 0 else np.zeros(int(known.sum()))
-    classes[known] = np.clip(steps, 0, STEPS - 1).astype(np.int64)
-    by_size = dict(zip(sizes[known].tolist(), [value for value in values if value is not None], strict=False))
-    return Colours(
-        choices,
-        classes,
-        is_scale=True,
-        legend=_rest(classes),
-        least=_written(by_size[float(least)]),
-        most=_written(by_size[float(most)]),
-        takes_first=field.is_list,
-    )
+    """Divide the values into steps that have about as many points each, whatever their distribution.
+
+    Steps of equal width would show one colour alone where a few values are far larger than the rest.
+    """
+    known = [row for row, value in enumerate(values) if value is not None]
+    sizes = np.array([_size(values[row]) for row in known], dtype=np.float64)
+    ordered = np.sort(sizes)
+    # Equal values have the step of the middle one of them.
+    ranks = (np.searchsorted(ordered, sizes, "left") + np.searchsorted(ordered, sizes, "right")) / 2
+    steps = np.minimum(ranks * STEPS // max(1, len(sizes)), STEPS - 1).astype(np.int64)
+    classes = np.full(len(values), NONE, dtype=np.int64)
+    classes[known] = steps
+    legend = []
+    for step in np.unique(steps).tolist():
+        members = np.flatnonzero(steps == step)
+        least, most = (values[known[int(members[at])]] for at in (sizes[members].argmin(), sizes[members].argmax()))
+        ends = dict.fromkeys([_written(least), _written(most)])
+        legend.append(Line(Sign(step, is_step=True), " – ".join(ends), len(members)))
+    return Colours(choices, classes, is_scale=True, legend=legend + _rest(classes), takes_first=field.is_list)
 
 
 def _size(value: Any) -> float:
