@@ -75,14 +75,16 @@ def choose_clustering(
 ) -> tuple[list[Clustering], int]:
     """Return a clustering for each of `counts` that the vectors allow, and the number of the one that divides best.
 
-    That is the one of the highest simplified silhouette, of equal ones that of the fewest clusters.
+    The best is the one of the highest simplified silhouette, of equal ones that of the fewest clusters. Vectors that are
+    all the same cannot be divided.
     """
     found: dict[int, Clustering] = {}
     for count in counts:
         if count <= len(matrix):
             breathe()
             made = cluster(matrix, count)
-            found.setdefault(made.count, made)
+            if made.count > 1:
+                found.setdefault(made.count, made)
     clusterings = list(found.values())
     best = max(range(len(clusterings)), key=lambda at: (clusterings[at].score, -clusterings[at].count), default=0)
     return clusterings, best

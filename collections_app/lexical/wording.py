@@ -49,8 +49,8 @@ def telling_words(words: Sequence[str], *, most: int) -> list[str]:
     """Return at most `most` of the words that say something by themselves, in order.
 
     A single character, a number and what is common everywhere say little. Of scripts without spaces every pair of
-    neighbours is a term, so what shares its end with the beginning of another one is left out: of 机器, 器学 and 学习 the
-    middle one.
+    neighbours is a term, so what shares its end with the beginning of another one is left out: of 机器, 器学 and 学习
+    the middle one.
     """
     chosen: list[str] = []
     for word in words:

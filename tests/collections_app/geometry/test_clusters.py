@@ -40,6 +40,7 @@ def test_there_are_no_more_clusters_than_different_vectors() -> None:
     clusterings, best = choose_clustering(two, [2, 3, 4])
     assert ([clustering.count for clustering in clusterings], best) == ([2], 0)
     assert choose_clustering(two[:1], [2, 3]) == ([], 0)
+    assert choose_clustering(two[:10], [2, 3]) == ([], 0)
     with pytest.raises(ValueError, match="nothing to divide"):
         cluster(two[:0], 2)
 
