@@ -75,8 +75,8 @@ def choose_clustering(
 ) -> tuple[list[Clustering], int]:
     """Return a clustering for each of `counts` that the vectors allow, and the number of the one that divides best.
 
-    The best is the one of the highest simplified silhouette, of equal ones that of the fewest clusters. Vectors that are
-    all the same cannot be divided.
+    The best is the one of the highest simplified silhouette, of equal ones that of the fewest clusters. Vectors that
+    are all the same cannot be divided.
     """
     found: dict[int, Clustering] = {}
     for count in counts:
