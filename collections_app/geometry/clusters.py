@@ -17,7 +17,7 @@ Matrix = NDArray[np.float32]
 _SEED = 20_07
 _MOST_ROUNDS = 50
 # Rounds end when the mean cosine rises by less.
-_ENOUGH = 1e-5
+_ENOUGH = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ from search_app.scope import Scope
 Ids = NDArray[np.int64]
 
 # A picture that is out of date is made again after so many times the seconds that it took, and not before so many.
-_REST, _LEAST_REST = 20.0, 30.0
+_REST, _LEAST_REST = 10.0, 30.0
 
 
 class State(StrEnum):
