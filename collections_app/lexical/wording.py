@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from collections_app.lexical.analysis import terms_of
 from collections_app.lexical.bags import number_of
-from collections_app.lexical.common import COMMON_PAIRS, COMMON_WORDS
+from collections_app.lexical.common import COMMON_IN_PROSE, COMMON_PAIRS, PARTICLES
 
 _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 # Where a compound such as `os.path`, `snake_case` or `CamelCase` is joined.
@@ -54,9 +54,11 @@ def telling_words(words: Sequence[str], *, most: int) -> list[str]:
     """
     chosen: list[str] = []
     for word in words:
-        if len(word) < 2 or word.replace(".", "").isnumeric() or word in COMMON_WORDS or word in COMMON_PAIRS:
+        if len(word) < 2 or word.replace(".", "").isnumeric() or word in COMMON_IN_PROSE or word in COMMON_PAIRS:
             continue
         if not word.isascii() and len(word) == 2:
+            if not PARTICLES.isdisjoint(word):
+                continue
             pairs = [other for other in chosen if not other.isascii() and len(other) == 2]
             if any(other[1] == word[0] or other[0] == word[1] for other in pairs):
                 continue

@@ -15,9 +15,9 @@ from search_app.results import passage_url
 
 MOST_DRAWN = 2000
 WIDTH, HEIGHT, MARGIN = 900.0, 600.0, 24.0
-_CHART_HEIGHT, _FLOOR, _ABOVE = 260.0, 230.0, 70.0
+_CHART_HEIGHT, _FLOOR, _ABOVE = 270.0, 240.0, 84.0
 # Ranks of hits that are nearer to each other are written above one another, in so many lines.
-_APART, _LINES, _LINE = 20.0, 4, 13.0
+_APART, _LINES, _LINE = 20.0, 5, 13.0
 _LABEL_EVERY = 0.1
 
 

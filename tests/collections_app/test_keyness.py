@@ -36,6 +36,6 @@ def test_a_term_is_written_as_texts_mostly_write_it() -> None:
 
 
 def test_words_that_say_nothing_by_themselves_are_left_out() -> None:
-    words = ["机器", "器学", "学习", "a", "2024", "3.11", "机", "tar", "习用", "the", "如何", "数据"]
+    words = ["机器", "器学", "学习", "a", "2024", "3.11", "机", "tar", "习用", "the", "如何", "个向", "数据"]
     assert telling_words(words, most=10) == ["机器", "学习", "tar", "数据"]
     assert telling_words(words, most=2) == ["机器", "学习"]
