@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks import filtered_data, report
@@ -73,7 +74,7 @@ def _measure(passages: int) -> None:
         answer = client.get(address)
         if answer.status_code != 200:
             raise SystemExit(f"{address} answered with {answer.status_code}, so nothing was measured.")
-        taken = [_timed(lambda address=address: client.get(address))[0] for _round in range(ROUNDS)]
+        taken = [_timed(partial(client.get, address))[0] for _round in range(ROUNDS)]
         size = f"{len(answer.content) / 1024:.0f} KiB"
         report.add(
             f"pictures, {name}",

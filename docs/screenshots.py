@@ -1,4 +1,4 @@
-"""Make the README's pictures from a running site whose demo is indexed: search.png and admin.png in docs/images.
+"""Make the documentation's pictures from a running site whose demo is indexed: search, admin and map in docs/images.
 
 python docs/screenshots.py http://127.0.0.1:8000/ var/admin_password
 
@@ -17,6 +17,7 @@ IMAGES = Path(__file__).parent / "images"
 QUESTION = "wait until several threads have reached the same point"
 SEARCH = f"?collection=python-standard-library&kind=class&q={QUESTION.replace(' ', '+')}"
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+MAP = "collections/python-standard-library/map/?q=compress+a+file"
 WIDTH, HEIGHT = 1280, 800
 # Pixels per point: as sharp as the limit on the size of the files allows.
 SCALE = 1.5
@@ -31,6 +32,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=OPTIONS)
         _take(_search_page(browser, options.url), "search")
+        _take(_map_page(browser, options.url), "map")
         _take(_dashboard(browser, options.url, options.password_file.read_text().strip()), "admin")
         browser.close()
     return 0
@@ -46,6 +48,13 @@ def _arguments() -> argparse.Namespace:
 def _search_page(browser: Browser, url: str) -> Page:
     page = _open(browser, url + SEARCH)
     page.locator("article.result").first.wait_for()
+    return page
+
+
+def _map_page(browser: Browser, url: str) -> Page:
+    page = _open(browser, url + MAP)
+    page.locator("#map.ready").wait_for(timeout=300_000)
+    page.evaluate("scrollTo(0, document.querySelector('.ask').offsetTop - 20)")
     return page
 
 

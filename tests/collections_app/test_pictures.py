@@ -121,7 +121,7 @@ def test_what_does_not_vary_has_a_picture_too(collection: Collection, drain: Dra
 def test_passages_without_a_usable_vector_are_left_out(planted: Collection) -> None:
     chunks = list(Chunk.objects.filter(index=planted.serving_index_id).order_by("pk")[:2])
     Chunk.objects.filter(pk=chunks[0].pk).update(embedding=None)
-    Embedding.objects.filter(pk=chunks[1].embedding_id).update(vector=np.full(64, np.nan, dtype="<f4").tobytes())
+    Embedding.objects.filter(chunks=chunks[1]).update(vector=np.full(64, np.nan, dtype="<f4").tobytes())
     picture = made(planted)
     # The copy and its original share a vector; the second chunk's own is no other's.
     assert picture.findings.compared == 120

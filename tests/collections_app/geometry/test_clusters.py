@@ -54,7 +54,7 @@ def test_the_nearest_to_a_centre_come_first() -> None:
 
 
 def test_the_silhouette_is_that_of_its_definition() -> None:
-    cosines = np.float32([[0.9, 0.5], [0.8, 0.8], [0.0, 0.6]])
+    cosines = np.array([[0.9, 0.5], [0.8, 0.8], [0.0, 0.6]], dtype=np.float32)
     # (b - a) / max(a, b) with distances 0.1 and 0.5, 0.2 and 0.2, 0.4 and 1.0
     assert simplified_silhouette(cosines, np.array([0, 0, 1])) == pytest.approx((0.8 + 0.0 + 0.6) / 3, abs=1e-6)
     assert simplified_silhouette(cosines[:, :1], np.array([0, 0, 0])) == 0

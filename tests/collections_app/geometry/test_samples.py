@@ -33,16 +33,19 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_few_are_all_taken() -> Non
 
 
 def test_vectors_that_are_not_finite_or_not_of_unit_length_are_not_usable() -> None:
-    matrix = np.float32([[0.6, 0.8], [np.nan, 1], [0, 0], [2, 0], [np.inf, 0], [1, 0.0001]])
+    matrix = np.array([[0.6, 0.8], [np.nan, 1], [0, 0], [2, 0], [np.inf, 0], [1, 0.0001]], dtype=np.float32)
     assert usable(matrix).tolist() == [True, False, False, False, False, True]
 
 
 def test_each_cosine_is_in_its_bin() -> None:
-    found = Histogram.of(np.float32([-1, -0.999, 0.001, 0.5, 0.5, 1, 1.0001]))
+    found = Histogram.of(np.array([-1, -0.999, 0.001, 0.5, 0.5, 1, 1.0001], dtype=np.float32))
     assert {at: count for at, count in enumerate(found.counts) if count} == {0: 2, 50: 1, 75: 2, 99: 2}
     assert found.total == 7
     assert found.share_above(0.5) == pytest.approx(4 / 7)
-    assert (Histogram.of(np.float32([])).total, Histogram.of(np.float32([])).share_above(0)) == (0, 0)
+    assert (
+        Histogram.of(np.array([], dtype=np.float32)).total,
+        Histogram.of(np.array([], dtype=np.float32)).share_above(0),
+    ) == (0, 0)
 
 
 def test_of_few_vectors_every_pair_is_taken_and_of_many_as_many_as_wanted() -> None:

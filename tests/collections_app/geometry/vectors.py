@@ -9,7 +9,8 @@ Matrix = NDArray[np.float32]
 def unit(rows: object) -> Matrix:
     """Return the rows with length one, float32."""
     matrix = np.asarray(rows, dtype=np.float64)
-    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+    unit: Matrix = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def around(directions: object, *, each: int, spread: float, seed: int = 7) -> Matrix:
