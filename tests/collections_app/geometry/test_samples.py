@@ -42,10 +42,8 @@ def test_each_cosine_is_in_its_bin() -> None:
     assert {at: count for at, count in enumerate(found.counts) if count} == {0: 2, 50: 1, 75: 2, 99: 2}
     assert found.total == 7
     assert found.share_above(0.5) == pytest.approx(4 / 7)
-    assert (
-        Histogram.of(np.array([], dtype=np.float32)).total,
-        Histogram.of(np.array([], dtype=np.float32)).share_above(0),
-    ) == (0, 0)
+    nothing = Histogram.of(np.array([], dtype=np.float32))
+    assert (nothing.total, nothing.mean, nothing.share_above(0)) == (0, 0, 0)
 
 
 def test_of_few_vectors_every_pair_is_taken_and_of_many_as_many_as_wanted() -> None:
