@@ -26,6 +26,7 @@ from collections_app.models import (
     Import,
     IndexAudit,
     IndexEntry,
+    IndexPicture,
     IndexState,
     LexicalRow,
     LexicalSegment,
@@ -195,6 +196,7 @@ def _remove_dropped_indexes(breathe: Callable[[], None]) -> None:
     in_store = PhysicalCollection.objects.filter(index=OuterRef("pk")).exclude(state=PhysicalState.DROPPED)
     dropped = VectorIndex.objects.filter(state=IndexState.DROPPED)
     emptied = dropped.filter(~Exists(in_store))
+    IndexPicture.objects.filter(index__in=dropped).delete()
     LexicalSegment.objects.filter(index__in=emptied).delete()
     has_row = LexicalRow.objects.filter(pk=OuterRef("pk"))
     for rows in (

@@ -205,6 +205,21 @@ def calibrate_due() -> None:
         ring(calibrate_index, due)
 
 
+@shared_task
+def picture_index(index_id: int) -> None:
+    """Make the picture of an index that serves, because somebody wants to look at it."""
+    from collections_app import pictures, workers
+    from collections_app.models import IndexState, VectorIndex
+
+    _answer(picture_index, index_id)
+    indexes = VectorIndex.objects.select_related("profile", "collection").filter(state=IndexState.SERVING)
+    index = indexes.filter(pk=index_id, collection__deleted_at=None).first()
+    if index is None:
+        return
+    with workers.busy(_("%(collection)s: drawing its vectors") % {"collection": index.collection}):
+        pictures.make(index, breathe=_patience())
+
+
 def _patience() -> Callable[[], None]:
     """Return what long work does between two pieces: a batch of what waits, since it keeps a worker from it."""
     from collections_app import ledger, sync

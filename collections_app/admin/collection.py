@@ -163,6 +163,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         may_add_files = request.user.has_perm("collections_app.add_sourcefile")
         may_add_documents = request.user.has_perm("collections_app.add_document")
         links = [PageLink(_("Search page"), f"{reverse('search:search')}?collection={obj.slug}", "search")]
+        links.append(PageLink(_("Pictures of its vectors"), reverse("search:map", args=[obj.slug]), "scatter_plot"))
         if may_add_files:
             upload = reverse("admin:collections_app_sourcefile_upload")
             table = reverse("admin:collections_app_sourcefile_table")

@@ -1,6 +1,7 @@
-"""What vectors are to each other, computed from their numbers alone: measures, shorter and coarser vectors, rankings.
+"""What vectors are to each other, computed from their numbers alone. Pure NumPy: no ORM, no clock, no chance.
 
-Pure NumPy. Matrices hold a vector in each row; results are float64 unless said otherwise.
+Of a few: measures, rankings, shorter and coarser vectors. Of many: axes, clusters, neighbours, samples. Matrices hold
+a vector in each row.
 """
 
 from collections_app.geometry.agreement import (
@@ -13,12 +14,25 @@ from collections_app.geometry.agreement import (
     recall_at,
     spearman_rho,
 )
+from collections_app.geometry.axes import Axes, Moments
+from collections_app.geometry.clusters import Clustering, choose_clustering, cluster, simplified_silhouette
 from collections_app.geometry.compression import bytes_per_vector, dequantise, quantise, shorten
+from collections_app.geometry.histogram import Histogram, random_pairs
 from collections_app.geometry.measures import cosines, distances, norms
+from collections_app.geometry.neighbourhood import Neighbourhood, Pair
+from collections_app.geometry.sampling import sample, usable
 
 __all__ = [
+    "Axes",
+    "Clustering",
+    "Histogram",
+    "Moments",
     "Move",
+    "Neighbourhood",
+    "Pair",
     "bytes_per_vector",
+    "choose_clustering",
+    "cluster",
     "cosines",
     "dequantise",
     "distances",
@@ -28,8 +42,12 @@ __all__ = [
     "pearson_r",
     "positions",
     "quantise",
+    "random_pairs",
     "ranks",
     "recall_at",
+    "sample",
     "shorten",
+    "simplified_silhouette",
     "spearman_rho",
+    "usable",
 ]

@@ -20,6 +20,7 @@ from collections_app.models.index import (
     VectorStoreStatus,
 )
 from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
+from collections_app.models.picture import IndexPicture
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
 
@@ -43,6 +44,7 @@ __all__ = [
     "IndexAudit",
     "IndexChange",
     "IndexEntry",
+    "IndexPicture",
     "IndexState",
     "LexicalPostings",
     "LexicalRow",

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import deactivate, override
 from django.utils.translation.template import templatize
 
-from collections_app import audit, comparison, profiles, services, sources
+from collections_app import audit, comparison, pictures, profiles, services, sources
 from collections_app.admin.health import PARTS
 from collections_app.admin.unfold_labels import UNFOLD_LABELS
 from collections_app.evaluation.judged import JudgedQuestion
@@ -42,6 +42,7 @@ from collections_app.models import (
     VectorIndex,
     VectorStoreStatus,
 )
+from search_app import picture_views
 from tests.collections_app.admin_pages import list_page, page
 from tests.conftest import Drain, save, serving_index
 
@@ -270,6 +271,19 @@ def test_the_search_page_is_chinese_for_a_chinese_browser(library: Collection, c
 def test_a_document_page_is_chinese_for_a_chinese_browser(library: Collection, client: Client) -> None:
     for document in library.documents.all():
         assert leftovers(client.get(f"/documents/{document.public_id}/", headers=BROWSER)) == []
+
+
+@pytest.mark.parametrize("query", ["", "?q=向量&plain=1", "?colour=年份&plain=1"])
+@pytest.mark.parametrize("name", picture_views.PAGES)
+def test_pictures_are_chinese_for_a_chinese_browser(
+    library: Collection, client: Client, drain: Drain, name: str, query: str
+) -> None:
+    save(library, "同一篇", "向量索引让相似的段落排在一起。", title="向量索引")
+    drain(library)
+    path = f"/collections/手册/{name}/{query}"
+    assert leftovers(client.get(path, headers=BROWSER)) == []
+    pictures.make(serving_index(library))
+    assert leftovers(client.get(path, headers=BROWSER), "JavaScript") == []
 
 
 @pytest.mark.parametrize("path", ["/", "/login/", "/admin/login/", "/documents/none/"])
