@@ -196,6 +196,12 @@ class InvalidImport(VectorsiteError):
     """An import as a whole cannot be done as asked (unknown column, unreadable table)."""
 
 
+class CollectionFileRefused(VectorsiteError):
+    """A collection file cannot be written or taken: damaged, of a newer format, of a model that this site has not."""
+
+    code = "refused"
+
+
 # --- searching ---------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from collections_app.embeddings import Embedder, load_embedder
 from collections_app.embeddings.base import Vectors
 from collections_app.embeddings.keys import seal, unseal
+from collections_app.embeddings.registry import VECTOR_OPTIONS
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
 from collections_app.models import EmbeddingProfile
 
@@ -58,6 +59,37 @@ def create_profile(
             canary=canary.astype("<f4").tobytes(),
             is_default=is_default,
         )
+
+
+def adopt_profile(
+    name: str, *, backend: str, model: str, options: Mapping[str, Any], fingerprint: str, canary: bytes
+) -> EmbeddingProfile:
+    """Keep as a profile what another site embeds by, if this site's model is the same; nothing is embedded for it.
+
+    Raises ProfileMismatch if the embedder at hand has another fingerprint, and EmbeddingError if there is none.
+    """
+    if unknown := set(options) - VECTOR_OPTIONS:
+        raise ConfigurationError(
+            f"The options {', '.join(sorted(unknown))} do not decide vectors; make a profile first."
+        )
+    embedder = load_embedder(backend, model=model, options=options)
+    if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions:
+        raise ProfileMismatch(
+            f"The embedder {backend!r} of this site, asked for the model {model!r}, does not give the vectors of the "
+            f"profile {name!r}: its fingerprint is {embedder.fingerprint[:12]} where {fingerprint[:12]} is needed."
+        )
+    taken = set(EmbeddingProfile.objects.filter(name__startswith=name).values_list("name", flat=True))
+    numbered = (name, *(f"{name[:90]} ({number})" for number in range(2, len(taken) + 3)))
+    return EmbeddingProfile.objects.create(
+        name=next(free for free in numbered if free not in taken),
+        backend=backend,
+        model=model or embedder.model,
+        options=dict(options),
+        fingerprint=fingerprint,
+        dimensions=embedder.dimensions,
+        max_tokens=embedder.max_tokens,
+        canary=canary,
+    )
 
 
 def default_profile() -> EmbeddingProfile:

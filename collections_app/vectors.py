@@ -1,7 +1,7 @@
 """Vectors in SQL: the cache of embeddings, and the live vectors of an index for exact scoring."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Collection as Sized
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,23 +84,22 @@ def embed_passages(
         sign_of_life()
         part = missing[start : start + SLICE]
         vectors = embedder.embed_passages([text for _, text in part])
-        Embedding.objects.bulk_create(
-            [
-                Embedding(
-                    profile=profile,
-                    role=EmbeddingRole.PASSAGE,
-                    digest=digest,
-                    vector=vector.astype("<f4").tobytes(),
-                    last_used_at=Now(),
-                )
-                # Two workers that insert the same rows in different orders would wait for each other.
-                for (digest, _), vector in sorted(zip(part, vectors, strict=True), key=lambda pair: pair[0][0])
-            ],
-            ignore_conflicts=True,
-        )
+        rows = zip(part, vectors, strict=True)
+        _insert(profile, [(digest, vector.astype("<f4").tobytes()) for (digest, _), vector in rows])
         # As they are in SQL: another worker may have inserted one of them a moment before.
         stored |= _read(profile, [digest for digest, _ in part])
     return {text: stored[digest] for digest, text in by_digest.items()}
+
+
+def keep_vectors(profile: EmbeddingProfile, vectors: Sequence[tuple[bytes, bytes]]) -> int:
+    """Keep vectors that were made elsewhere by this very profile: pairs of a digest and a raw unit vector.
+
+    A vector that is there already stays as it is, and is in use from now on. Returns how many are new.
+    """
+    known = _lookup(profile, [digest for digest, _ in vectors])
+    missing = [(digest, vector) for digest, vector in vectors if digest not in known]
+    _insert(profile, missing)
+    return len(missing)
 
 
 def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:
@@ -112,6 +111,17 @@ def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
+
+
+def _insert(profile: EmbeddingProfile, vectors: Iterable[tuple[bytes, bytes]]) -> None:
+    Embedding.objects.bulk_create(
+        [
+            Embedding(profile=profile, role=EmbeddingRole.PASSAGE, digest=digest, vector=vector, last_used_at=Now())
+            # Two workers that insert the same rows in different orders would wait for each other.
+            for digest, vector in sorted(vectors)
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
