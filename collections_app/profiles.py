@@ -70,7 +70,7 @@ def adopt_profile(
     """
     if unknown := set(options) - VECTOR_OPTIONS:
         raise ConfigurationError(
-            f"The options {', '.join(sorted(unknown))} do not decide vectors; make a profile first."
+            f"The options {', '.join(sorted(unknown))} do not decide vectors, so no file may bring them."
         )
     embedder = load_embedder(backend, model=model, options=options)
     if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions:

@@ -20,7 +20,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from collections_app import fields, services, tasks
+from collections_app import fields, portable, services, tasks
 from collections_app.exceptions import ExtractionCrashed, ExtractionError, InvalidDocument, LeaseLost, VectorsiteError
 from collections_app.extraction import (
     EXTRACTOR_VERSION,
@@ -40,6 +40,7 @@ from collections_app.models import (
     ImportOutcome,
     SourceFile,
     User,
+    VectorIndex,
 )
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ LEASE = timedelta(seconds=90)
 # How long to wait when nothing can be read now (no disk space, no process).
 PAUSE = timedelta(seconds=15)
 MAX_ATTEMPTS = 3
+# How often the lease is renewed while nothing is written.
+_BREATH_SECONDS = 10.0
 _READ = 1 << 20
 
 
@@ -82,20 +85,34 @@ def store_upload(
     known = SourceFile.objects.filter(collection=collection, key=key).first()
     if known and _is_unchanged(known, sha256, options):
         return _repeat_outcome(known, import_act)
-    stored = _keep(content, sha256)
+    facts = {"filename": filename[:255], "sha256": sha256, "size": size, "media_type": "", "options": options}
+    return _hand_over(collection, key, facts | {"file": _keep(content, sha256), "created_by": user}, import_act)
+
+
+def store_collection_file(content: File, *, filename: str, plan: portable.Plan, user: User | None = None) -> ImportItem:
+    """Make the collection of an exported file, keep the bytes, and have a worker check and take what they hold.
+
+    Raises CollectionFileRefused where the file's directory and manifest tell that it cannot be taken.
+    """
+    with portable.open_collection_file(content.file) as file:
+        sha256, size = _digest(content)
+        import_act = portable.begin(file, plan, filename=filename, user=user)
+    facts = {
+        "filename": filename[:255],
+        "sha256": sha256,
+        "size": size,
+        "media_type": portable.MEDIA_TYPE,
+        "options": {"visibility": plan.visibility, "uses_vectors": plan.uses_vectors},
+        "file": _keep(content, sha256),
+        "created_by": user,
+    }
+    return _hand_over(import_act.collection, filename[:400], facts, import_act)
+
+
+def _hand_over(collection: Collection, key: str, facts: dict[str, Any], import_act: Import) -> ImportItem:
     with transaction.atomic():
         source, _created = SourceFile.objects.update_or_create(
-            collection=collection,
-            key=key,
-            defaults={
-                "filename": filename[:255],
-                "sha256": sha256,
-                "file": stored,
-                "size": size,
-                "options": options,
-                "created_by": user,
-                **_waiting(),
-            },
+            collection=collection, key=key, defaults=facts | _waiting()
         )
         item = ImportItem.objects.create(import_act=import_act, key=key, source_file=source)
         tasks.ring_extraction_after_commit(source.pk)
@@ -220,7 +237,8 @@ class _Tally:
             return ImportOutcome.CREATED
         if self.updated or self.removed:
             return ImportOutcome.UPDATED
-        return ImportOutcome.UNCHANGED if self.unchanged else ImportOutcome.FAILED
+        # A collection that was exported when it was empty holds nothing.
+        return ImportOutcome.FAILED if self.failures and not self.unchanged else ImportOutcome.UNCHANGED
 
 
 def extract(source_id: int) -> int:
@@ -286,6 +304,8 @@ def _local_path(source: SourceFile) -> Iterator[Path]:
 
 
 def _read(source: SourceFile) -> _Tally:
+    if source.media_type == portable.MEDIA_TYPE:
+        return _take_collection(source)
     options = dict(source.options)
     mapping = None
     if options:
@@ -298,6 +318,32 @@ def _read(source: SourceFile) -> _Tally:
             source.media_type = extraction.media_type
             fields.declare(source.collection, _rows(extraction, source))
             return _save(source, extraction)
+
+
+def _take_collection(source: SourceFile) -> _Tally:
+    """Check an exported collection and take what it holds. The lease is renewed while it is checked."""
+    last = time.monotonic()
+
+    def breathe() -> None:
+        nonlocal last
+        if time.monotonic() - last > _BREATH_SECONDS:
+            _hold(source)
+            last = time.monotonic()
+
+    index = VectorIndex.objects.select_related("profile").get(pk=source.collection.serving_index_id or 0)
+    plan = portable.Plan(profile=index.profile, name=source.collection.name, **source.options)
+    with _local_path(source) as path, portable.open_collection_file(path) as file:
+        portable.check(file, plan, breathe=breathe)
+        taken = portable.take(
+            file,
+            source.collection,
+            visibility=plan.visibility,
+            uses_vectors=plan.uses_vectors,
+            user=source.created_by,
+            source_file=source,
+            fence=partial(_hold, source),
+        )
+    return _Tally(taken.created, taken.updated, taken.unchanged, failures=taken.failures)
 
 
 def _rows(extraction: Extraction, source: SourceFile) -> Iterator[dict[str, Any]]:

@@ -9,13 +9,23 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
 from collections_app.embeddings import Embedder
 from collections_app.ledger import in_future
-from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
+from collections_app.models import (
+    Chunk,
+    ChunkState,
+    Embedding,
+    EmbeddingProfile,
+    EmbeddingRole,
+    EntryState,
+    IndexEntry,
+    IndexState,
+    VectorIndex,
+)
 from collections_app.prepared import Many, Parameter, prepared
 
 # What is read of chunks whose vectors are wanted: the last is None where it is missing.
@@ -192,9 +202,21 @@ def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
 
 
 def sweep_unused_vectors(*, unused_for: timedelta = timedelta(days=1), limit: int = 2000) -> int:
-    """Remove vectors that no chunk refers to and nobody asked for lately; return how many."""
+    """Remove vectors that no chunk refers to and nobody asked for lately; return how many.
+
+    Those of a profile for which a document has waited as long stay: they may be what it waits to be given.
+    """
+    waits = IndexEntry.objects.filter(
+        index=OuterRef("pk"),
+        state__in=[EntryState.PENDING, EntryState.FAILED],
+        wanted_at__lt=in_future(-unused_for),
+    )
+    waited_for = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(Exists(waits))
     stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None)
+    stale = stale.exclude(profile__in=list(waited_for.values_list("profile", flat=True)))
     ids = list(stale.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return 0
     unreferenced = Embedding.objects.filter(pk__in=ids).exclude(
         pk__in=Chunk.objects.filter(embedding__in=ids).values("embedding")
     )

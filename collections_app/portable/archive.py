@@ -160,14 +160,14 @@ class _Summed:
 
 
 @contextmanager
-def open_collection_file(path: Path) -> Iterator[CollectionFile]:
+def open_collection_file(source: Path | IO[bytes]) -> Iterator[CollectionFile]:
     """Open a collection file; raise CollectionFileRefused if it is none, damaged, or of a newer version."""
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(source)
     except FileNotFoundError:
-        raise CollectionFileRefused(f"There is no file {path}.") from None
+        raise CollectionFileRefused(f"There is no file {source}.") from None
     except _BROKEN:
-        raise CollectionFileRefused(f"{path.name} is no collection file. {_DAMAGED}") from None
+        raise CollectionFileRefused(f"It is no collection file. {_DAMAGED}") from None
     with archive:
         yield CollectionFile(archive)
 

@@ -56,7 +56,7 @@ from collections_app.vectors import digest_of, is_usable
 
 # Documents that are read at once: so many, and about so many characters.
 _DOCUMENTS, _CHARACTERS = 200, 500_000
-_IDS = 5000
+_IDS = 1000
 _ROWS = 500
 _READ = 1 << 20
 
