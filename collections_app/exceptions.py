@@ -33,6 +33,10 @@ class EmbeddingResponseInvalid(EmbeddingError):
     permanent = False
 
 
+class NoModelForQuestions(EmbeddingError):
+    """The vectors were supplied by somebody, and no model is named that gives the vectors of questions."""
+
+
 class EmbedderUnavailable(EmbeddingError):
     """The embedder cannot be used now: unreachable, timed out, rate limited, failing.
 

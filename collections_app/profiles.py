@@ -43,7 +43,7 @@ def create_profile(
     same = EmbeddingProfile.objects.filter(fingerprint=embedder.fingerprint).first()
     if same:
         raise ConfigurationError(f"The profile {same.name!r} gives these very vectors already; use that one.")
-    canary = embedder.embed_passages([CANARY])[0]
+    canary = embedder.embed_passages([CANARY])[0].astype("<f4").tobytes() if embedder.has_model else b""
     with transaction.atomic():
         if is_default:
             EmbeddingProfile.objects.filter(is_default=True).update(is_default=False)
@@ -56,7 +56,7 @@ def create_profile(
             fingerprint=embedder.fingerprint,
             dimensions=embedder.dimensions,
             max_tokens=embedder.max_tokens,
-            canary=canary.astype("<f4").tobytes(),
+            canary=canary,
             is_default=is_default,
         )
 
@@ -68,20 +68,19 @@ def adopt_profile(
 
     Raises ProfileMismatch if the embedder at hand has another fingerprint, and EmbeddingError if there is none.
     """
-    if unknown := set(options) - VECTOR_OPTIONS:
+    questions = dict(options.get("questions") or {})
+    if unknown := (set(options) | set(dict(questions.get("options") or {}))) - VECTOR_OPTIONS:
         raise ConfigurationError(
             f"The options {', '.join(sorted(unknown))} do not decide vectors, so no file may bring them."
         )
     embedder = load_embedder(backend, model=model, options=options)
-    if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions:
+    if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions * embedder.has_model:
         raise ProfileMismatch(
             f"The embedder {backend!r} of this site, asked for the model {model!r}, does not give the vectors of the "
             f"profile {name!r}: its fingerprint is {embedder.fingerprint[:12]} where {fingerprint[:12]} is needed."
         )
-    taken = set(EmbeddingProfile.objects.filter(name__startswith=name).values_list("name", flat=True))
-    numbered = (name, *(f"{name[:90]} ({number})" for number in range(2, len(taken) + 3)))
     return EmbeddingProfile.objects.create(
-        name=next(free for free in numbered if free not in taken),
+        name=free_name(name),
         backend=backend,
         model=model or embedder.model,
         options=dict(options),
@@ -90,6 +89,13 @@ def adopt_profile(
         max_tokens=embedder.max_tokens,
         canary=canary,
     )
+
+
+def free_name(name: str) -> str:
+    """Return `name`, or with a number behind it where another profile has it."""
+    taken = set(EmbeddingProfile.objects.filter(name__startswith=name[:90]).values_list("name", flat=True))
+    numbered = (f"{name[:90]} ({number})" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbered) if free not in taken)
 
 
 def default_profile() -> EmbeddingProfile:
@@ -118,9 +124,9 @@ def check_canary(profile: EmbeddingProfile) -> None:
     Notes the result in the profile, so that no process uses a changed model. Raises EmbeddingError or
     ConfigurationError if the embedder cannot be used.
     """
-    vector = _declared_embedder(profile).embed_passages([CANARY])[0]
+    embedder = _declared_embedder(profile)
     rows = EmbeddingProfile.objects.filter(pk=profile.pk)
-    if not _is_canary(profile, vector):
+    if embedder.has_model and not _is_canary(profile, embedder.embed_passages([CANARY])[0]):
         rows.filter(changed_at=None).update(changed_at=Now())
         raise _changed(profile)
     rows.update(canary_checked_at=Now(), changed_at=None)

@@ -210,22 +210,11 @@ def retry_sources(sources: QuerySet[SourceFile]) -> int:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Tally(services.Tally):
     """What a source file gave, counted while its documents are saved."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
     removed: int = 0
     keys: set[str] = field(default_factory=set)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-
-    def count(self, saved: services.Saved) -> None:
-        self.keys.add(saved.key)
-        if saved.error:
-            self.failures.append((saved.key, str(saved.error)))
-        else:
-            setattr(self, saved.outcome, getattr(self, saved.outcome) + 1)
 
     @property
     def documents(self) -> int:
@@ -343,7 +332,7 @@ def _take_collection(source: SourceFile) -> _Tally:
             source_file=source,
             fence=partial(_hold, source),
         )
-    return _Tally(taken.created, taken.updated, taken.unchanged, failures=taken.failures)
+    return _Tally(taken.created, taken.updated, taken.unchanged, taken.failures)
 
 
 def _rows(extraction: Extraction, source: SourceFile) -> Iterator[dict[str, Any]]:
@@ -380,6 +369,7 @@ def _save(source: SourceFile, extraction: Extraction) -> _Tally:
         fence=partial(_hold, source),
     )
     for saved in saves:
+        tally.keys.add(saved.key)
         tally.count(saved)
     if not tally.documents and not tally.failures:
         raise InvalidDocument("The file was read and holds no documents.")

@@ -1,7 +1,7 @@
 """Vectors in SQL: the cache of embeddings, and the live vectors of an index for exact scoring."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Sized
 from dataclasses import dataclass
 from datetime import timedelta
@@ -101,15 +101,16 @@ def embed_passages(
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
-def keep_vectors(profile: EmbeddingProfile, vectors: Sequence[tuple[bytes, bytes]]) -> int:
-    """Keep vectors that were made elsewhere by this very profile: pairs of a digest and a raw unit vector.
+def keep_vectors(profile: EmbeddingProfile, vectors: Mapping[bytes, bytes]) -> tuple[int, dict[bytes, StoredVector]]:
+    """Keep raw unit vectors, by the digests of their inputs, that were made elsewhere by this very profile.
 
-    A vector that is there already stays as it is, and is in use from now on. Returns how many are new.
+    A vector that is there already stays as it is, and is in use from now on. Returns how many are new, and all of them
+    as they are in SQL.
     """
-    known = _lookup(profile, [digest for digest, _ in vectors])
-    missing = [(digest, vector) for digest, vector in vectors if digest not in known]
-    _insert(profile, missing)
-    return len(missing)
+    known = _lookup(profile, list(vectors))
+    missing = [digest for digest in vectors if digest not in known]
+    _insert(profile, ((digest, vectors[digest]) for digest in missing))
+    return len(missing), known | _read(profile, missing)
 
 
 def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ they embed nothing; the ledger, the leases and the flip are those of every other
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
@@ -65,20 +65,10 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Taken:
-    """What became of a file's documents; `failures` are keys with reasons, `vectors` those that were new here."""
+class Taken(services.Tally):
+    """What became of a file's documents, and how many of its vectors were new here."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
     vectors: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
-
-    def count(self, saved: services.Saved) -> None:
-        if saved.error:
-            self.failures.append((saved.key, str(saved.error)))
-        else:
-            setattr(self, saved.outcome, getattr(self, saved.outcome) + 1)
 
 
 # --- before anything is written -----------------------------------------------------------------------------------
@@ -250,9 +240,8 @@ def take(
             with transaction.atomic():
                 fence()
                 keys = (digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
-                taken.vectors += keep_vectors(
-                    index.profile, [(key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
-                )
+                raw = {key: vector.tobytes() for key, vector in zip(keys, vectors, strict=True)}
+                taken.vectors += keep_vectors(index.profile, raw)[0]
     documents = _inputs(file, index)
     for saved in services.save_documents(collection, documents, user=user, source_file=source_file, fence=fence):
         taken.count(saved)
