@@ -94,7 +94,7 @@ def store_collection_file(content: File, *, filename: str, plan: portable.Plan, 
 
     Raises CollectionFileRefused where the file's directory and manifest tell that it cannot be taken.
     """
-    with portable.open_collection_file(content.file) as file:
+    with portable.open_collection_file(content) as file:
         sha256, size = _digest(content)
         import_act = portable.begin(file, plan, filename=filename, user=user)
     facts = {

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -198,7 +199,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
     def rebuild(self, request: HttpRequest, pk: int) -> HttpResponse:
         return rebuild_view(request, self, self._collection(request, pk))
 
-    def export(self, request: HttpRequest, pk: int) -> FileResponse | HttpResponse:
+    def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Hand out a collection as a file; it needs the right to manage it."""
         return export_view(request, self, self._collection(request, pk))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from collections_app import portable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections_app.admin.collection import CollectionAdmin
 
 
-def export_view(request: HttpRequest, model_admin: "CollectionAdmin", collection: Collection) -> HttpResponse:
+def export_view(request: HttpRequest, model_admin: "CollectionAdmin", collection: Collection) -> HttpResponseBase:
     """Say what the file will hold; then hand it out."""
     require(model_admin.has_change_permission(request, collection))
     form = forms.Form(request.POST or None)

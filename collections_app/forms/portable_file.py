@@ -73,7 +73,7 @@ class CollectionFileForm(forms.Form):
     def take(self) -> ImportItem:
         """Make the collection and hand the file to a worker; raise CollectionFileRefused with what is wrong with it."""
         data = self.cleaned_data
-        with portable.open_collection_file(data["upload"].file) as file:
+        with portable.open_collection_file(data["upload"]) as file:
             plan = portable.plan_import(
                 file,
                 name=data["name"],

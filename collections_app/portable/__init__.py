@@ -1,6 +1,6 @@
 """A collection as one file that another site takes in without embedding anything. See docs/portable-collections.md."""
 
-from collections_app.portable.archive import CollectionFile, is_collection_file, open_collection_file
+from collections_app.portable.archive import CollectionFile, open_collection_file
 from collections_app.portable.exporting import Exported, export_collection
 from collections_app.portable.importing import Plan, Taken, begin, check, plan_import, remarks, take
 from collections_app.portable.values import MEDIA_TYPE, SUFFIX
@@ -15,7 +15,6 @@ __all__ = [
     "begin",
     "check",
     "export_collection",
-    "is_collection_file",
     "open_collection_file",
     "plan_import",
     "remarks",

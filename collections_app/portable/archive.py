@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from django.core.files import File
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
@@ -160,25 +161,16 @@ class _Summed:
 
 
 @contextmanager
-def open_collection_file(source: Path | IO[bytes]) -> Iterator[CollectionFile]:
+def open_collection_file(source: Path | File) -> Iterator[CollectionFile]:
     """Open a collection file; raise CollectionFileRefused if it is none, damaged, or of a newer version."""
     try:
-        archive = zipfile.ZipFile(source)
+        archive = zipfile.ZipFile(source if isinstance(source, Path) else source.open())
     except FileNotFoundError:
         raise CollectionFileRefused(f"There is no file {source}.") from None
     except _BROKEN:
         raise CollectionFileRefused(f"It is no collection file. {_DAMAGED}") from None
     with archive:
         yield CollectionFile(archive)
-
-
-def is_collection_file(path: Path) -> bool:
-    """Return whether a file claims to be one: it is a ZIP archive with a manifest."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return MANIFEST in archive.namelist()
-    except _BROKEN:
-        return False
 
 
 def _members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -21,6 +21,7 @@ from collections_app.chunking import embedding_input
 from collections_app.embeddings import vector_options
 from collections_app.exceptions import CollectionFileRefused
 from collections_app.extraction import Segment as Stretch
+from collections_app.extraction import SegmentKind
 from collections_app.models import (
     Chunk,
     ChunkState,
@@ -189,8 +190,10 @@ def _read(
 def _segments(text_ids: Sequence[int]) -> dict[int, list[Stretch]]:
     segments: dict[int, list[Stretch]] = {}
     rows = Segment.objects.filter(source_text__in=text_ids).order_by("source_text", "position")
-    for text_id, *values in rows.values_list("source_text", "kind", "label", "level", "start", "end"):
-        segments.setdefault(text_id, []).append(Stretch(*values))
+    for row in rows:
+        kind = cast("SegmentKind", row.kind)
+        stretch = Stretch(kind, row.label, row.level, row.start, row.end)
+        segments.setdefault(row.source_text_id, []).append(stretch)
     return segments
 
 

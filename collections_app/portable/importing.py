@@ -207,7 +207,7 @@ def _begin(manifest: Manifest, plan: Plan, options: dict[str, Any], *, user: Use
         chunk_size=index.chunk_size,
         chunk_overlap=index.chunk_overlap,
     )
-    VectorIndex.objects.filter(pk=collection.serving_index_id).update(hnsw=index.hnsw)
+    VectorIndex.objects.filter(pk=collection.serving_index_id or 0).update(hnsw=index.hnsw)
     MetadataField.objects.bulk_create(
         MetadataField(collection=collection, **{name: getattr(declared, name) for name in declared.__slots__})
         for declared in manifest.fields

@@ -11,7 +11,7 @@ from collections_app import portable
 from collections_app.models import Import
 from collections_app.portable.values import MANIFEST, MEMBERS
 
-Change = Callable[[dict[str, bytes]], None]
+Change = Callable[[dict[str, bytes]], object]
 
 
 def rewritten(path: Path, change: Change, *, seals: bool = True, compression: int = zipfile.ZIP_DEFLATED) -> Path:

@@ -58,7 +58,7 @@ def test_what_is_downloaded_can_be_uploaded_and_is_embedded_by_nobody(
     asked = admin_client.get(page(notes, "export"))
     assert asked.status_code == 200
     assert page(notes, "export") in text_of(admin_client.get(page(notes)))
-    response = admin_client.post(page(notes, "export"))
+    response: Any = admin_client.post(page(notes, "export"))
     assert response.headers["Content-Disposition"] == 'attachment; filename="notes.vectorsite.zip"'
     content = b"".join(response.streaming_content)
     assert IMPORT in text_of(admin_client.get(list_page(Collection)))

@@ -172,7 +172,7 @@ def test_a_site_that_cuts_texts_otherwise_says_so_and_embeds_what_differs(
     collection: Collection, drain: Drain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(collection, 3, length=8)
-    VectorIndex.objects.filter(pk=collection.serving_index_id).update(chunk_size=16)
+    VectorIndex.objects.filter(pk=serving_index(collection).pk).update(chunk_size=16)
     drain(collection)
     export(collection, tmp_path / "notes.zip")
     cut = sync.cut

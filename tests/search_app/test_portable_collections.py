@@ -44,7 +44,7 @@ def shelf(db: None, drain: Drain) -> Collection:
     collection = services.create_collection(
         "Shelf 书架", description="Films and books.", time_zone="Asia/Shanghai", chunk_size=16, chunk_overlap=4
     )
-    VectorIndex.objects.filter(pk=collection.serving_index_id).update(
+    VectorIndex.objects.filter(pk=serving_index(collection).pk).update(
         hnsw={"ef_search": 64},
         semantic_weight=0.35,
         calibration={

@@ -39,7 +39,7 @@ def vectors_of(texts: Sequence[str], *, scale: float = 1.0) -> np.ndarray:
     return load_embedder("meaningless").embed_passages(list(texts)) * scale
 
 
-def write(path: Path, rows: Sequence[dict[str, Any]]) -> str:
+def write(path: Path, rows: Sequence[Any]) -> str:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return str(path)
 
