@@ -322,7 +322,7 @@ def _take_collection(source: SourceFile) -> _Tally:
     index = VectorIndex.objects.select_related("profile").get(pk=source.collection.serving_index_id or 0)
     plan = portable.Plan(profile=index.profile, name=source.collection.name, **source.options)
     with _local_path(source) as path, portable.open_collection_file(path) as file:
-        portable.check(file, plan, breathe=breathe)
+        verified = portable.check(file, plan, breathe=breathe)
         taken = portable.take(
             file,
             source.collection,
@@ -330,6 +330,7 @@ def _take_collection(source: SourceFile) -> _Tally:
             uses_vectors=plan.uses_vectors,
             user=source.created_by,
             source_file=source,
+            said=portable.remarks(file, plan, verified),
             fence=partial(_hold, source),
         )
     return _Tally(taken.created, taken.updated, taken.unchanged, taken.failures)

@@ -24,6 +24,7 @@ from collections_app.extraction.json_rows import parse
 from collections_app.extraction.tables import KEY_NAMES, NESTED_METADATA, TEXT_NAMES, TITLE_NAMES
 from collections_app.models import Collection, EmbeddingProfile, User
 from collections_app.profiles import create_profile, embedder_for, free_name
+from collections_app.trail import record
 from collections_app.vectors import digest_of, keep_vectors
 
 BACKEND = "supplied"
@@ -266,6 +267,8 @@ def profile_of(found: Survey, *, model: str, questions_by: EmbeddingProfile | No
 
 
 def _prove(found: Survey, profile: EmbeddingProfile) -> None:
+    if profile.backend == BACKEND:
+        raise InvalidImport(f"The profile {profile.name!r} is of supplied vectors itself. Name one that has a model.")
     if profile.dimensions != found.dimensions:
         raise InvalidImport(
             f"The supplied vectors have {found.dimensions} dimensions and those of {profile.name!r} "
@@ -299,6 +302,7 @@ def take(rows: Rows, collection: Collection, *, user: User | None = None) -> Sup
     fields.declare(collection, (row.document.metadata for row in rows if isinstance(row, Row)))
     for saved in services.save_documents(collection, _documents(rows, index.profile, taken), user=user):
         taken.count(saved)
+    record(user, "imported", collection, documents=taken.created + taken.updated, vectors=taken.vectors)
     return taken
 
 

@@ -223,12 +223,14 @@ def take(
     uses_vectors: bool,
     user: User | None = None,
     source_file: SourceFile | None = None,
+    said: Sequence[str] = (),
     fence: Callable[[], None] = lambda: None,
 ) -> Taken:
     """Bring a verified file into its collection, in constant memory, and show it when all of it is there.
 
-    Whatever was taken before an interruption is found again, so that taking a file twice changes nothing. `fence` opens
-    every transaction; it raises when the caller may write no longer.
+    Whatever was taken before an interruption is found again, so that taking a file twice changes nothing. `said` is
+    kept with the import for people to read. `fence` opens every transaction; it raises when the caller may write no
+    longer.
     """
     index = VectorIndex.objects.select_related("profile").get(pk=collection.serving_index_id or 0)
     taken = Taken()
@@ -245,7 +247,17 @@ def take(
     documents = _inputs(file, index)
     for saved in services.save_documents(collection, documents, user=user, source_file=source_file, fence=fence):
         taken.count(saved)
-    _finish(file, collection, index, taken, visibility=visibility, uses_vectors=uses_vectors, user=user, fence=fence)
+    _finish(
+        file,
+        collection,
+        index,
+        taken,
+        visibility=visibility,
+        uses_vectors=uses_vectors,
+        user=user,
+        said=said,
+        fence=fence,
+    )
     return taken
 
 
@@ -278,6 +290,7 @@ def _finish(
     visibility: str,
     uses_vectors: bool,
     user: User | None,
+    said: Sequence[str],
     fence: Callable[[], None],
 ) -> None:
     fence()
@@ -289,7 +302,7 @@ def _finish(
     if not unfinished:
         return
     for act in unfinished:
-        Import.objects.filter(pk=act.pk).update(options=act.options | {"finished": True})
+        Import.objects.filter(pk=act.pk).update(options=act.options | {"finished": True, "remarks": list(said)})
     Collection.objects.filter(pk=collection.pk).update(
         visibility=visibility, semantic_weight=file.manifest.collection.semantic_weight
     )

@@ -26,11 +26,18 @@ MEMBERS = (DOCUMENTS, CHUNKS, KEYS, VECTORS)
 
 DIGEST_BYTES = 32
 MOST_DIMENSIONS = 65_536
-MOST_FIELDS = 100
+MOST_FIELDS = 1000
 MOST_TEXT = 20_000_000
 # Of places in a text that is at most so long; also what an integer column takes on every database.
 MOST = 2**31 - 1
-_HNSW = ("ef_construction", "ef_search", "max_neighbors", "batch_size", "sync_threshold")
+# Settings of the graph, each with the most that no store breaks of.
+_HNSW = {
+    "ef_construction": 10_000,
+    "ef_search": 10_000,
+    "max_neighbors": 1_000,
+    "batch_size": 10_000_000,
+    "sync_threshold": 10_000_000,
+}
 _EVIDENCE = ("semantic", "lexical", "hybrid", "weight")
 
 
@@ -260,7 +267,7 @@ def _collection(facts: Facts) -> CollectionFacts:
     return CollectionFacts(
         name=facts.text("name", least=1, most=200),
         slug=facts.text("slug", most=80),
-        description=facts.text("description", most=100_000),
+        description=facts.text("description", most=1_000_000),
         visibility=facts.text("visibility", most=10),
         time_zone=facts.text("time_zone", least=1, most=64),
         semantic_weight=facts.share_or_none("semantic_weight"),
@@ -310,7 +317,7 @@ def _index(facts: Facts) -> IndexFacts:
         chunk_size=size,
         chunk_overlap=facts.integer("chunk_overlap", most=size - 1),
         analyzer_version=facts.integer("analyzer_version", least=1),
-        hnsw={name: hnsw.integer(name, least=2, most=100_000) for name in _HNSW if name in hnsw},
+        hnsw={name: hnsw.integer(name, least=2, most=most) for name, most in _HNSW.items() if name in hnsw},
         semantic_weight=facts.share_or_none("semantic_weight"),
         calibration=_calibration(facts.part("calibration")),
     )

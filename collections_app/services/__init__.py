@@ -28,6 +28,7 @@ from collections_app.services.documents import (
     save_documents,
 )
 from collections_app.services.figures import Estimate, Progress, duration, estimate, progress
+from collections_app.services.imports import note_outcome
 from collections_app.services.indexes import (
     building_index,
     drop_index,
@@ -61,6 +62,7 @@ __all__ = [
     "estimate",
     "finish_deletions",
     "free_slug",
+    "note_outcome",
     "plan_index",
     "progress",
     "ready_to_activate",

@@ -21,7 +21,10 @@ from collections_app.models import (
     Embedding,
     EmbeddingProfile,
     EntryState,
+    Import,
+    ImportOutcome,
     IndexEntry,
+    TrailRecord,
 )
 from search_app.degradation import Code
 from search_app.request import Likeness, Mode
@@ -205,6 +208,10 @@ def test_running_it_again_changes_nothing_and_takes_what_changed(tmp_path: Path,
     rows = rows_with_vectors()
     collection = supply(write(tmp_path / "rows.jsonl", rows), drain=drain)
     capsys.readouterr()
+    item = Import.objects.get().items.get()
+    assert (item.key, item.outcome, item.created) == ("rows.jsonl", ImportOutcome.CREATED, 4)
+    act = TrailRecord.objects.get(action="imported")
+    assert (act.object_id, act.details) == (collection.public_id, {"documents": 4, "vectors": 4})
     supply(write(tmp_path / "rows.jsonl", rows), drain=drain)
     assert "0 documents taken, 0 updated, 4 unchanged; 0 new vectors" in capsys.readouterr().out
     changed = {"id": "rain", "text": "It snows.", "embedding": vectors_of(["It snows."])[0].tolist()}

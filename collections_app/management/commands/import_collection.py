@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from collections_app import ledger, portable
+from collections_app import ledger, portable, services
 from collections_app.exceptions import VectorsiteError
 from collections_app.management.following import follow
 from collections_app.management.naming import profile_named
@@ -12,8 +12,6 @@ from collections_app.models import (
     Embedding,
     EntryState,
     Import,
-    ImportItem,
-    ImportOutcome,
     IndexEntry,
     Visibility,
 )
@@ -55,14 +53,17 @@ class Command(BaseCommand):
         verified = portable.check(file, plan)
         act = portable.begin(file, plan, filename=path.name, user=None)
         embedded_before = Embedding.objects.filter(profile=plan.profile).count()
-        taken = portable.take(file, act.collection, visibility=plan.visibility, uses_vectors=plan.uses_vectors)
+        said = portable.remarks(file, plan, verified)
+        taken = portable.take(
+            file, act.collection, visibility=plan.visibility, uses_vectors=plan.uses_vectors, said=said
+        )
         self.stdout.write(
             f"{act.collection} (slug {act.collection.slug}): {taken.created:,} documents taken, {taken.unchanged:,} "
             f"were there; {taken.vectors:,} vectors; {len(taken.failures):,} failed."
         )
-        for remark in portable.remarks(file, plan, verified):
+        for remark in said:
             self.stdout.write(remark)
-        _note(act, path.name, taken)
+        services.note_outcome(act, path.name, taken)
         for key, reason in taken.failures:
             self.stdout.write(f"  failed: {key}: {reason}")
         if options["no_wait"]:
@@ -79,16 +80,3 @@ class Command(BaseCommand):
         if index is not None:
             pending = IndexEntry.objects.filter(index=index, state=EntryState.PENDING)
             follow(self, "indexing", "document", ledger.progress(index)["total"], pending.count)
-
-
-def _note(act: Import, filename: str, taken: portable.Taken) -> None:
-    """Keep what became of the file with its import, for the admin to show."""
-    outcome = ImportOutcome.CREATED if taken.created else ImportOutcome.UNCHANGED
-    items = [
-        ImportItem(import_act=act, key=filename, outcome=outcome, created=taken.created, unchanged=taken.unchanged),
-        *(
-            ImportItem(import_act=act, key=key, outcome=ImportOutcome.FAILED, reason=reason[:2000])
-            for key, reason in taken.failures
-        ),
-    ]
-    ImportItem.objects.bulk_create(items, batch_size=1000)

@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from collections_app import ledger, services, supplied
+from collections_app import ledger, services, sources, supplied
 from collections_app.exceptions import InvalidImport, VectorsiteError
 from collections_app.management.following import follow
 from collections_app.management.naming import profile_named
-from collections_app.models import Collection, EmbeddingProfile, EntryState, IndexEntry, Visibility
+from collections_app.models import Collection, EmbeddingProfile, EntryState, ImportOrigin, IndexEntry, Visibility
 
 
 class Command(BaseCommand):
@@ -45,7 +45,9 @@ class Command(BaseCommand):
             found, model=options["model"], questions_by=profile_named(options["questions_by"])
         )
         collection = _collection(options["collection"], options["visibility"], profile)
+        act = sources.start_import(collection, origin=ImportOrigin.COMMAND, options={"paths": [options["file"]]})
         taken = supplied.take(rows, collection)
+        services.note_outcome(act, rows.path.name, taken)
         self.stdout.write(
             f"{collection} (slug {collection.slug}): {taken.created:,} documents taken, {taken.updated:,} updated, "
             f"{taken.unchanged:,} unchanged; {taken.vectors:,} new vectors of {found.dimensions} dimensions; "
