@@ -16,6 +16,8 @@ from collections_app.embeddings.registry import VECTOR_OPTIONS
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
 from collections_app.models import EmbeddingProfile
 
+# The backend of vectors that came from outside; its profiles are made by importing them.
+SUPPLIED = "supplied"
 CANARY = "A canary sings in the coal mine as long as the air is good. 矿井里的空气好，金丝雀就唱歌。"
 # How often a model in use is asked for the canary again, and how similar (cosine) its answer has to be: runtimes and
 # servers differ in the last digits, another model answers with something unrelated.
@@ -68,11 +70,7 @@ def adopt_profile(
 
     Raises ProfileMismatch if the embedder at hand has another fingerprint, and EmbeddingError if there is none.
     """
-    questions = dict(options.get("questions") or {})
-    if unknown := (set(options) | set(dict(questions.get("options") or {}))) - VECTOR_OPTIONS:
-        raise ConfigurationError(
-            f"The options {', '.join(sorted(unknown))} do not decide vectors, so no file may bring them."
-        )
+    _check_harmless(options)
     embedder = load_embedder(backend, model=model, options=options)
     if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions * embedder.has_model:
         raise ProfileMismatch(
@@ -89,6 +87,18 @@ def adopt_profile(
         max_tokens=embedder.max_tokens,
         canary=canary,
     )
+
+
+def _check_harmless(options: Mapping[str, Any]) -> None:
+    """Refuse options that lead this machine to other machines, to its files or to its environment."""
+    questions = options.get("questions") or {}
+    inner = (questions.get("options") or {}) if isinstance(questions, Mapping) else None
+    if not isinstance(inner, Mapping):
+        raise ConfigurationError("The option `questions` must name a backend, and may name a model and options.")
+    if unknown := (set(options) - VECTOR_OPTIONS) | (set(inner) - VECTOR_OPTIONS | set(inner) & {"questions"}):
+        raise ConfigurationError(
+            f"The options {', '.join(sorted(unknown))} do not decide vectors, so no file may bring them."
+        )
 
 
 def free_name(name: str) -> str:

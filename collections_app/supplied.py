@@ -23,11 +23,10 @@ from collections_app.extraction import Segment
 from collections_app.extraction.json_rows import parse
 from collections_app.extraction.tables import KEY_NAMES, NESTED_METADATA, TEXT_NAMES, TITLE_NAMES
 from collections_app.models import Collection, EmbeddingProfile, User
-from collections_app.profiles import create_profile, embedder_for, free_name
+from collections_app.profiles import SUPPLIED, create_profile, embedder_for, free_name
 from collections_app.trail import record
 from collections_app.vectors import digest_of, keep_vectors
 
-BACKEND = "supplied"
 VECTOR, PASSAGES = "embedding", "passages"
 # Between passages, so that they stay apart when the document is read as a whole.
 _GAP = "\n\n"
@@ -258,16 +257,16 @@ def profile_of(found: Survey, *, model: str, questions_by: EmbeddingProfile | No
         }
     key = unseal(questions_by.sealed_key) if questions_by and questions_by.sealed_key else ""
     secret = {"sealed_api_key": seal(key)} if key else {}
-    fingerprint = load_embedder(BACKEND, model=model, options=options | secret).fingerprint
+    fingerprint = load_embedder(SUPPLIED, model=model, options=options | secret).fingerprint
     known = EmbeddingProfile.objects.filter(fingerprint=fingerprint).first()
     if known:
         return known
     name = free_name(f"{model[:60]} (supplied)")
-    return create_profile(name, backend=BACKEND, model=model, options=options, key=key)
+    return create_profile(name, backend=SUPPLIED, model=model, options=options, key=key)
 
 
 def _prove(found: Survey, profile: EmbeddingProfile) -> None:
-    if profile.backend == BACKEND:
+    if profile.backend == SUPPLIED:
         raise InvalidImport(f"The profile {profile.name!r} is of supplied vectors itself. Name one that has a model.")
     if profile.dimensions != found.dimensions:
         raise InvalidImport(
@@ -293,7 +292,7 @@ def take(rows: Rows, collection: Collection, *, user: User | None = None) -> Sup
     The collection's index has to be of the profile of these vectors. Running it again changes nothing.
     """
     index = collection.serving_index
-    if index is None or index.profile.backend != BACKEND:
+    if index is None or index.profile.backend != SUPPLIED:
         raise InvalidImport(
             f"The collection {collection.name!r} is embedded by a model of this site. Supplied vectors need a "
             "collection of their own; choose another name."

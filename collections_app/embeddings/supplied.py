@@ -80,6 +80,13 @@ class SuppliedEmbedder(Embedder):
     def _embed(self, inputs: list[str]) -> NoReturn:
         raise NotImplementedError("A supplied vector is not made here, and all others by the embedder for questions.")
 
+    @property
+    def passage_capacity(self) -> int:
+        return self._asked.passage_capacity if self._asked else super().passage_capacity
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._asked.count_tokens(texts) if self._asked else super().count_tokens(texts)
+
     def within(self, seconds: float) -> Self:
         other = copy.copy(self)
         other._asked = self._asked.within(seconds) if self._asked else None

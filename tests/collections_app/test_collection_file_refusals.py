@@ -215,9 +215,18 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 def test_a_profile_is_made_of_what_decides_vectors_alone(exported: Path) -> None:
     EmbeddingProfile.objects.update(fingerprint="0" * 64)
-    for options in ({"api_key_env": "SECRET_KEY"}, {"base_url": "http://evil.example/"}, {"folder": "/etc"}):
+    inner = {"backend": "local", "options": {"folder": "/etc"}}
+    for options in (
+        {"api_key_env": "SECRET_KEY"},
+        {"base_url": "http://evil.example/"},
+        {"folder": "/etc"},
+        {"questions": inner},
+        {"questions": {"backend": "supplied", "options": {"questions": inner}}},
+    ):
         with pytest.raises(CollectionFileRefused, match="do not decide vectors"):
             import_file(rewritten(exported, manifest_with(profile__options=options)))
+    with pytest.raises(CollectionFileRefused, match="must name a backend"):
+        import_file(rewritten(exported, manifest_with(profile__options={"questions": [1]})))
     with pytest.raises(CollectionFileRefused, match="There is no embedding backend 'mind-reading'"):
         import_file(rewritten(exported, manifest_with(profile__backend="mind-reading")))
     with pytest.raises(CollectionFileRefused, match="fingerprint"):
