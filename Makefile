@@ -19,6 +19,7 @@ bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation
 	@$(PY) -m benchmarks.embedding $(if $(DATA),--data "$(DATA)/scifact")
 	@$(PY) -m benchmarks.one_process
 	@$(PY) -m benchmarks.rebuild
+	@$(PY) -m benchmarks.portable
 	@$(PY) -m benchmarks.serving
 	@$(PY) -m benchmarks.filtered --chunks 10000 --rivals chroma pgvector
 	@for workers in 1 2 4; do $(PY) -m benchmarks.scaling --workers $$workers || exit 1; done

@@ -33,6 +33,10 @@ class EmbeddingResponseInvalid(EmbeddingError):
     permanent = False
 
 
+class NoModelForQuestions(EmbeddingError):
+    """The vectors were supplied by somebody, and no model is named that gives the vectors of questions."""
+
+
 class EmbedderUnavailable(EmbeddingError):
     """The embedder cannot be used now: unreachable, timed out, rate limited, failing.
 
@@ -194,6 +198,12 @@ class DocumentCannotBeChunked(VectorsiteError):
 
 class InvalidImport(VectorsiteError):
     """An import as a whole cannot be done as asked (unknown column, unreadable table)."""
+
+
+class CollectionFileRefused(VectorsiteError):
+    """A collection file cannot be written or taken: damaged, of a newer format, of a model that this site has not."""
+
+    code = "refused"
 
 
 # --- evaluating --------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Vectors in SQL: the cache of embeddings, and the live vectors of an index for exact scoring."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Sized
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,14 +9,24 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
 from collections_app.embeddings import Embedder
 from collections_app.embeddings.base import Vectors
 from collections_app.ledger import in_future
-from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
+from collections_app.models import (
+    Chunk,
+    ChunkState,
+    Embedding,
+    EmbeddingProfile,
+    EmbeddingRole,
+    EntryState,
+    IndexEntry,
+    IndexState,
+    VectorIndex,
+)
 from collections_app.prepared import Many, Parameter, prepared
 
 # What is read of chunks whose vectors are wanted: the last is None where it is missing.
@@ -97,23 +107,24 @@ def embed_once(
         sign_of_life()
         part = missing[start : start + SLICE]
         vectors = embed([text for _, text in part])
-        Embedding.objects.bulk_create(
-            [
-                Embedding(
-                    profile=profile,
-                    role=role,
-                    digest=digest,
-                    vector=vector.astype("<f4").tobytes(),
-                    last_used_at=Now(),
-                )
-                # Two workers that insert the same rows in different orders would wait for each other.
-                for (digest, _), vector in sorted(zip(part, vectors, strict=True), key=lambda pair: pair[0][0])
-            ],
-            ignore_conflicts=True,
-        )
+        rows = zip(part, vectors, strict=True)
+        _insert(profile, role, ((digest, vector.astype("<f4").tobytes()) for (digest, _), vector in rows))
         # As they are in SQL: another worker may have inserted one of them a moment before.
         stored |= _read(profile, role, [digest for digest, _ in part])
     return {text: stored[digest] for digest, text in by_digest.items()}
+
+
+def keep_vectors(profile: EmbeddingProfile, vectors: Mapping[bytes, bytes]) -> tuple[int, dict[bytes, StoredVector]]:
+    """Keep raw unit vectors of passages, by the digests of their inputs, that this very profile made elsewhere.
+
+    A vector that is there already stays as it is, and is in use from now on. Returns how many are new, and all of them
+    as they are in SQL.
+    """
+    role = EmbeddingRole.PASSAGE
+    known = _lookup(profile, role, list(vectors))
+    missing = [digest for digest in vectors if digest not in known]
+    _insert(profile, role, ((digest, vectors[digest]) for digest in missing))
+    return len(missing), known | _read(profile, role, missing)
 
 
 def never_embedded(
@@ -127,6 +138,17 @@ def never_embedded(
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
+
+
+def _insert(profile: EmbeddingProfile, role: EmbeddingRole, vectors: Iterable[tuple[bytes, bytes]]) -> None:
+    Embedding.objects.bulk_create(
+        [
+            Embedding(profile=profile, role=role, digest=digest, vector=vector, last_used_at=Now())
+            # Two workers that insert the same rows in different orders would wait for each other.
+            for digest, vector in sorted(vectors)
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _lookup(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
@@ -197,9 +219,21 @@ def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
 
 
 def sweep_unused_vectors(*, unused_for: timedelta = timedelta(days=1), limit: int = 2000) -> int:
-    """Remove vectors that no chunk refers to and nobody asked for lately; return how many."""
+    """Remove vectors that no chunk refers to and nobody asked for lately; return how many.
+
+    Those of a profile for which a document has waited as long stay: they may be what it waits to be given.
+    """
+    waits = IndexEntry.objects.filter(
+        index=OuterRef("pk"),
+        state__in=[EntryState.PENDING, EntryState.FAILED],
+        wanted_at__lt=in_future(-unused_for),
+    )
+    waited_for = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(Exists(waits))
     stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None)
+    stale = stale.exclude(profile__in=list(waited_for.values_list("profile", flat=True)))
     ids = list(stale.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return 0
     unreferenced = Embedding.objects.filter(pk__in=ids).exclude(
         pk__in=Chunk.objects.filter(embedding__in=ids).values("embedding")
     )

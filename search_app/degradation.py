@@ -17,6 +17,7 @@ class Code(StrEnum):
     EMBEDDER_CHANGED = "embedder_changed"
     EMBEDDER_FAILED = "embedder_failed"
     QUESTION_REFUSED = "question_refused"
+    NO_QUESTION_MODEL = "no_question_model"
     STORE_DOWN = "store_down"
     STORE_PAUSED = "store_paused"
     STORE_FILLING = "store_filling"
@@ -77,6 +78,10 @@ _TEXTS: Mapping[Code, Callable[[], str]] = {
     ),
     Code.EMBEDDER_FAILED: lambda: _("The embedding model failed; an administrator finds the reason in the log."),
     Code.QUESTION_REFUSED: lambda: _("The embedding model refuses this question; word it differently."),
+    Code.NO_QUESTION_MODEL: lambda: _(
+        "The vectors of this collection were supplied without a model for questions, so it is searched by words and by "
+        "“more like this”."
+    ),
     Code.WORDS_ALONE: lambda: _("These results were found by the words of the question alone."),
     Code.WORDS_RENEWED: lambda: _(
         "The words of this collection's passages are being found anew, which ends by itself. Until then some passages "

@@ -13,6 +13,7 @@ from collections_app.exceptions import (
     EmbedderUnavailable,
     EmbeddingInputRefused,
     EmbeddingResponseInvalid,
+    NoModelForQuestions,
     ProfileMismatch,
     VectorsiteError,
 )
@@ -78,6 +79,8 @@ def _embed(
 ) -> NDArray[np.float32]:
     try:
         return _checked(embed(embedder_for(profile).within(EMBEDDER_SECONDS)), profile, shape)
+    except NoModelForQuestions as error:
+        raise QuestionNotEmbedded(Code.NO_QUESTION_MODEL) from error
     except Exception as error:
         # Whatever a backend, its library or a foreign server comes up with, a search answers.
         logger.warning("A question could not be embedded with %s.", profile, exc_info=True)

@@ -307,6 +307,7 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
         "OPTIONS": {},
     },
     "chroma-default": {"BACKEND": "collections_app.embeddings.chroma_default.ChromaDefaultEmbedder", "OPTIONS": {}},
+    "supplied": {"BACKEND": "collections_app.embeddings.supplied.SuppliedEmbedder", "OPTIONS": {}},
     "meaningless": {"BACKEND": "collections_app.embeddings.hashing.MeaninglessHashEmbedder", "OPTIONS": {}},
 }
 if env.embedding_backend not in EMBEDDERS:

@@ -41,10 +41,14 @@ TRAIL_ACTIONS = {
     "audited and repaired": gettext_lazy("audited and repaired"),
     "resumed": gettext_lazy("resumed"),
     "demo loaded": gettext_lazy("demo loaded"),
+    "exported": gettext_lazy("exported"),
+    "imported": gettext_lazy("imported"),
 }
 _TRAIL_DETAILS = {
     "fields": gettext_lazy("fields"),
     "files": gettext_lazy("files"),
+    "documents": gettext_lazy("documents"),
+    "vectors": gettext_lazy("vectors"),
     "index": gettext_lazy("index"),
     "profiles": gettext_lazy("embedding profiles"),
     "version": gettext_lazy("version"),

@@ -89,6 +89,16 @@ class Embedder(ABC):
         return ""
 
     @property
+    def has_model(self) -> bool:
+        """Whether it can embed anything: False for one that knows of vectors which were supplied, and of no model."""
+        return True
+
+    @property
+    def takes_passages_as_given(self) -> bool:
+        """Whether passages are those that vectors were supplied for, where a document says so."""
+        return False
+
+    @property
     def tokenizer(self) -> "Tokenizer | None":
         """The model's own tokenizer, neither truncating nor padding; None where it is not known. Do not change it."""
         return None

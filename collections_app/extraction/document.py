@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Markup = Literal["plain", "markdown"]
-SegmentKind = Literal["page", "slide", "sheet", "heading", "section"]
+SegmentKind = Literal["page", "slide", "sheet", "heading", "section", "passage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Segment:
     """A stretch `text[start:end]` of a document, with an address that a person knows.
 
     Offsets are Python string offsets. Headings nest: `level` is 1 to 6, and a heading's segment runs from its own line
-    to the next heading of the same or a higher rank. Pages, slides, sheets and sections are flat: `level` is 0.
+    to the next heading of the same or a higher rank. All others are flat: `level` is 0. A passage is a stretch that
+    whoever supplied its vector cut so; it is no place that people look for.
     """
 
     kind: SegmentKind

@@ -19,6 +19,7 @@ from collections_app.services.documents import (
     BULK,
     INTERACTIVE,
     Saved,
+    Tally,
     check_document,
     delete_documents,
     resync,
@@ -27,6 +28,7 @@ from collections_app.services.documents import (
     save_documents,
 )
 from collections_app.services.figures import Estimate, Progress, duration, estimate, progress
+from collections_app.services.imports import note_outcome
 from collections_app.services.indexes import (
     building_index,
     drop_index,
@@ -47,6 +49,7 @@ __all__ = [
     "Operation",
     "Progress",
     "Saved",
+    "Tally",
     "activate",
     "activate_soon",
     "activate_when_proved",
@@ -63,6 +66,7 @@ __all__ = [
     "estimate",
     "finish_deletions",
     "free_slug",
+    "note_outcome",
     "plan_index",
     "progress",
     "ready_to_activate",

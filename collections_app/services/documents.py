@@ -7,7 +7,7 @@ after the commit is only a hint; whoever misses it is found by the sweeper.
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Collection as Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
@@ -48,6 +48,22 @@ class Saved:
     outcome: ImportOutcome
     document: Document | None = None
     error: VectorsiteError | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of documents that were saved; `failures` are keys with reasons."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, saved: Saved) -> None:
+        if saved.error:
+            self.failures.append((saved.key, str(saved.error)))
+        else:
+            setattr(self, saved.outcome, getattr(self, saved.outcome) + 1)
 
 
 def save_document(
