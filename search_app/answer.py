@@ -24,7 +24,7 @@ from collections_app.prepared import Many, prepared
 from search_app.asking import diversity_of, liked
 from search_app.chips import Chip, set_filters
 from search_app.declared import read_filter, shared_fields
-from search_app.facet_links import FacetLinks, facet_links
+from search_app.facets import Facets
 from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
 from search_app.question import ParsedQuestion, parse_question
@@ -94,7 +94,7 @@ class Answer:
     response: SearchResponse | None = None
     results: Sequence[Result] = ()
     set_filters: Sequence[Chip] = ()
-    facets: FacetLinks | None = None
+    facets: Facets | None = None
     orders: Sequence[Order] = ()
     diversity: float = 0.0
     progress: Progress | None = None
@@ -162,7 +162,7 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
         results=results_of(response.hits, parameters, asked.fields, query=request.query),
         set_filters=chips,
         unfiltered_url=unfiltered_url,
-        facets=facet_links(response.facets, parameters) if response.facets else None,
+        facets=response.facets,
         orders=_orders(request, asked.fields),
         diversity=request.diversity,
         progress=progress,

@@ -26,6 +26,7 @@ from collections_app.models import (
     IndexState,
     MetadataField,
     PhysicalCollection,
+    SavedSearch,
     SourceFile,
     TrailRecord,
     User,
@@ -80,6 +81,7 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
             _Item(TrailRecord, "history", gettext_lazy("Trail")),
             _Item(User, "person"),
             _Item(Group, "groups"),
+            _Item(SavedSearch, "bookmark"),
         ),
     ),
 )

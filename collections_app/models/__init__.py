@@ -19,6 +19,7 @@ from collections_app.models.index import (
     VectorStoreStatus,
 )
 from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
+from collections_app.models.saved_search import SavedSearch
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
 
@@ -53,6 +54,7 @@ __all__ = [
     "Permission",
     "PhysicalCollection",
     "PhysicalState",
+    "SavedSearch",
     "Segment",
     "SegmentKind",
     "SiteIdentity",
