@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Max, Min, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -34,6 +35,8 @@ from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, se
 from search_app.sorting import CREATED, TITLE, UPDATED, parse_sort
 
 _EXAMPLES = 4
+# Of each part of a collection, to find a title that is neither short nor long.
+_LOOKED_AT = 20
 
 
 class State(StrEnum):
@@ -255,11 +258,24 @@ def progress_of(collections: Sequence[Collection]) -> Progress | None:
 def _facts(collections: Sequence[Collection], parameters: Parameters) -> Facts:
     indexes = [collection.serving_index for collection in collections if collection.serving_index]
     documents = Document.objects.alive().filter(collection__in=collections)
-    titles = documents.exclude(title="").order_by("-pk").values_list("title", flat=True)[:50]
-    short = list(dict.fromkeys(title for title in titles if 8 <= len(title) <= 60))[:_EXAMPLES]
+    short = _titles_from_all_over(documents)
     return Facts(
         documents=documents.count(),
         passages=Chunk.objects.filter(index__in=indexes, state=ChunkState.LIVE).count(),
         models=list(dict.fromkeys(index.profile.name for index in indexes)),
         examples=[(title, parameters.asking(title).query_string) for title in short],
     )
+
+
+def _titles_from_all_over(documents: QuerySet[Document]) -> list[str]:
+    """Return short titles of documents that were not stored one after the other, as those are often about the same."""
+    ends = documents.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return []
+    titled = documents.exclude(title="").order_by("pk").values_list("title", flat=True)
+    step = (ends["last"] - ends["first"]) // _EXAMPLES + 1
+    found: list[str] = []
+    for start in range(ends["first"], ends["last"] + 1, step):
+        near = titled.filter(pk__gte=start, pk__lt=start + step)[:_LOOKED_AT]
+        found += [title for title in near if 8 <= len(title) <= 60 and title not in found][:1]
+    return found[:_EXAMPLES]

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from collections_app.metadata import FieldType
@@ -249,4 +250,6 @@ def _described(options: Iterable[Option]) -> Iterable[dict[str, Any]]:
 def _number(count: int | None) -> str:
     if count is None:
         return ""
-    return _("%(count)d+") % {"count": MOST_COUNTED} if count > MOST_COUNTED else str(count)
+    if count > MOST_COUNTED:
+        return f"{number_format(MOST_COUNTED, force_grouping=True)}+"
+    return number_format(count, force_grouping=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
@@ -15,8 +16,8 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
-from collections_app.models import Collection, Document, SourceFile
-from search_app.answer import answer, asked_by, progress_of
+from collections_app.models import Collection, Document, SavedSearch, SourceFile
+from search_app.answer import State, answer, asked_by, progress_of
 from search_app.asking import readable_document
 from search_app.completion import Completion, as_json, complete, complete_value
 from search_app.context import context_of
@@ -31,6 +32,8 @@ from search_app.security import make_inert, own_files_only
 
 # Of a longer line nothing is completed.
 _LONGEST_LINE = 800
+# Saved searches that are offered before anything is asked; their own page has them all.
+_MOST_SAVED = 6
 
 
 @own_files_only
@@ -62,6 +65,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
         found = answer(chosen, parameters, request.user)
         status = found.status
         context["answer"] = found
+        if found.state is State.WELCOME and request.user.is_authenticated:
+            context["saved"] = SavedSearch.objects.filter(owner=request.user)[:_MOST_SAVED]
         context["filters"] = filter_form(
             shared_fields([collection.pk for collection in chosen]),
             parameters,
@@ -139,9 +144,12 @@ def document(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def context(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A passage with its neighbours, put by HTMX where its excerpt was; without HTMX, the document itself."""
     found, reference = _readable_document(request, public_id), Reference.read(request.GET)
-    shown = reference and context_of(found, reference, request.GET.get("q", ""))
+    count = whole_number(request.GET.get("count", "1"))
+    query = request.GET.get("q", "")
+    shown = reference and context_of(found, reference, query, count=1 if count is None else count)
     if shown and HtmxDetails(request):
-        return render(request, "search_app/_context.html", {"context": shown, "document": found})
+        place = urlencode({"revision": reference.revision, "start": reference.start, "end": reference.end, "q": query})
+        return render(request, "search_app/_context.html", {"context": shown, "document": found, "place": place})
     address = f"{reverse('search:document', args=[public_id])}?{request.GET.urlencode()}#passage"
     return HttpResponse(headers={"HX-Redirect": address}) if HtmxDetails(request) else HttpResponseRedirect(address)
 

@@ -13,9 +13,7 @@ class SavedSearch(PublicModel):
         settings.AUTH_USER_MODEL, verbose_name=_("owner"), on_delete=models.CASCADE, related_name="saved_searches"
     )
     name = models.CharField(_("name"), max_length=200)
-    query_string = models.TextField(
-        _("query string"), help_text=_("The address of the search, from its question mark.")
-    )
+    query_string = models.TextField(_("query string"), help_text=_("What follows the address of the site."))
     collection = models.ForeignKey(
         Collection,
         verbose_name=_("collection"),
