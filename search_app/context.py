@@ -29,9 +29,9 @@ class Context:
 
 
 def context_of(document: Document, reference: Reference, query: str, *, count: int = 1) -> Context | None:
-    """Return the live passage that a reference names, with up to `count` neighbours on each side, at most MOST_NEIGHBOURS.
+    """Return the live passage that a reference names, None if it is no longer live.
 
-    None if it is no longer live.
+    Up to `count` neighbours, at most MOST_NEIGHBOURS, are on each side.
     """
     count = min(count, MOST_NEIGHBOURS)
     live = Chunk.objects.filter(document=document, index=document.collection.serving_index_id, state=ChunkState.LIVE)

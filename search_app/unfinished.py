@@ -8,7 +8,7 @@ from enum import Enum
 from collections_app.metadata import FieldSpec, normalise_name
 from search_app.question_tokens import CLOSING, COMPARING, NAME, NARROW
 
-_BEGINS_WORD = r"(?<![^\s(（\-－])"
+_BEGINS_WORD = r"(?<![^\s(（])[-－]?"
 _OPENING = "".join(CLOSING)
 _BARE = rf"[^\s,，、()（）{_OPENING}]*"
 _QUOTED = r"\"(?:[^\"]|\"\")*\"|“[^”]*”|「[^」]*」|『[^』]*』"
