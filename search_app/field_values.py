@@ -56,7 +56,7 @@ def counts(fields: Sequence[MetadataField], conditions: Sequence[Sequence[tuple[
     """
     if not conditions:
         return []
-    prepare = MetadataValue._meta.get_field(fields[0].type).get_db_prep_value
+    model_field: Any = MetadataValue._meta.get_field(fields[0].type)
     column, table, field = (_quoted(name) for name in (fields[0].type, MetadataValue._meta.db_table, "field_id"))
     places = ", ".join(["%s"] * len(fields))
     statements: list[str] = []
@@ -67,7 +67,7 @@ def counts(fields: Sequence[MetadataField], conditions: Sequence[Sequence[tuple[
         statements.append(f"SELECT %s AS place, (SELECT COUNT(*) FROM ({among}) AS counted)")  # noqa: S608
         # Rows of a UNION come in no order.
         values += [len(statements) - 1, *(declared.pk for declared in fields)]
-        values += [prepare(value, connection) for _sign, value in condition]
+        values += [model_field.get_db_prep_value(value, connection) for _sign, value in condition]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(statements), values)
         found = {int(place): int(count) for place, count in cursor.fetchall()}

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from django.utils.translation import gettext as _
@@ -138,31 +138,35 @@ def _control(
     given: dict[str, list[str]] = defaultdict(list)
     for key, value in parameters.filters:
         given[key].append(value)
-    control = {"name": field.name, "label": str(field), "key": key_of(field.name), "problem": problem}
-    control["slot"] = _element("problem", field.name)
+    control = Control(
+        name=field.name,
+        label=str(field),
+        key=key_of(field.name),
+        slot=_element("problem", field.name),
+        problem=problem,
+    )
     match FieldType(field.type):
         case FieldType.TEXT:
             return _of_text(same, given, facet, control)
         case FieldType.BOOLEAN:
-            choices = _choices(control["key"], ["true", "false"], given, facet)
-            return Control(**control, choices=choices)
+            return replace(control, choices=_choices(control.key, ["true", "false"], given, facet))
         case type_:
             ends = ((key_of(field.name, "gte"), _("from")), (key_of(field.name, "lte"), _("to")))
             inputs = [_input(key, label, given) for key, label in ends]
             ranges = range_links(facet, parameters) if facet else []
-            return Control(**control, ranges=ranges, inputs=inputs, type=_INPUTS.get(type_, "number"))
+            return replace(control, ranges=ranges, inputs=inputs, type=_INPUTS.get(type_, "number"))
 
 
 def _of_text(
-    same: Sequence[MetadataField], given: Mapping[str, list[str]], facet: Facet | None, control: dict[str, str]
+    same: Sequence[MetadataField], given: Mapping[str, list[str]], facet: Facet | None, control: Control
 ) -> Control | None:
     """Offer all values of a field that has few, else those that were counted, and an input."""
     known = distinct_texts([field.pk for field in same], limit=MOST_CHOICES + 1)
-    if not known and not given[control["key"]]:
+    if not known and not given[control.key]:
         return None
     is_short = len(known) <= MOST_CHOICES and all(len(value) <= LONGEST_CHOICE for value in known)
     values = known if is_short else [bucket.value for bucket in facet.buckets] if facet else []
-    choices = _choices(control["key"], values, given, facet)
+    choices = _choices(control.key, values, given, facet)
     shown = [choice for place, choice in enumerate(choices) if place < SHOWN_CHOICES or choice.chosen]
     # A fold for one or two would take as much room as they do.
     shown = shown if len(shown) + 2 < len(choices) else choices
@@ -170,8 +174,8 @@ def _of_text(
     inputs = []
     if not is_short:
         label = _("is exactly") if same[0].is_list else _("contains")
-        inputs = [_input(key_of(control["name"], "contains"), label, given)]
-    return Control(**control, choices=shown, folded=folded, inputs=inputs)
+        inputs = [_input(key_of(control.name, "contains"), label, given)]
+    return replace(control, choices=shown, folded=folded, inputs=inputs)
 
 
 def _choices(key: str, values: Sequence[str], given: Mapping[str, list[str]], facet: Facet | None) -> list[Choice]:

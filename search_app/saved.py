@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from collections_app.exceptions import InvalidSearchRequest
-from collections_app.models import Collection, SavedSearch
+from collections_app.models import Collection, SavedSearch, User
 from search_app.parameters import EVERY, Parameters
 from search_app.picking import choose, readable_list
 from search_app.security import own_files_only
@@ -46,7 +47,7 @@ def saved_searches(request: HttpRequest) -> HttpResponse:
     """The reader's saved searches; with the query string of a search, a form that saves it, which a POST does."""
     parameters, chosen = _asked(request)
     search = SavedSearch(
-        owner=request.user,
+        owner=_reader(request),
         query_string=parameters.query_string,
         collection=chosen[0] if len(chosen) == 1 and EVERY not in parameters.collections else None,
     )
@@ -70,7 +71,7 @@ def saved_searches(request: HttpRequest) -> HttpResponse:
 @require_POST
 def rename(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Give one of the reader's saved searches another name."""
-    search = get_object_or_404(SavedSearch, owner=request.user, public_id=public_id)
+    search = get_object_or_404(SavedSearch, owner=_reader(request), public_id=public_id)
     form = SavedSearchForm(request.POST, instance=search)
     if form.is_valid() and form.save_or_refuse():
         return HttpResponseRedirect(reverse("search:saved"))
@@ -82,8 +83,15 @@ def rename(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Delete one of the reader's saved searches; one that is gone already is no error."""
-    SavedSearch.objects.filter(owner=request.user, public_id=public_id).delete()
+    SavedSearch.objects.filter(owner=_reader(request), public_id=public_id).delete()
     return HttpResponseRedirect(reverse("search:saved"))
+
+
+def _reader(request: HttpRequest) -> User:
+    """Return who is signed in, as these pages demand."""
+    if isinstance(request.user, AnonymousUser):
+        raise TypeError("Saved searches are for people who are signed in.")
+    return request.user
 
 
 def _asked(request: HttpRequest) -> tuple[Parameters, list[Collection]]:
@@ -114,7 +122,7 @@ def _page(
             "is_readable": search.collection_id is None or search.collection_id in readable,
             "form": renaming if renaming and renaming.instance.pk == search.pk else None,
         }
-        for search in SavedSearch.objects.filter(owner=request.user).select_related("collection")
+        for search in SavedSearch.objects.filter(owner=_reader(request)).select_related("collection")
     ]
     context = {"searches": searches, "form": form, "saving": saving}
     return render(request, "search_app/saved.html", context, status=status)
