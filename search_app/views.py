@@ -100,9 +100,9 @@ def explain_page(request: HttpRequest) -> HttpResponse:
         context |= {"explanation": explain(asked.request, response), "question": asked.question, "response": response}
     except (InvalidFilter, InvalidSearchRequest) as error:
         context["problem"], status = str(error), 400
-    response = render(request, "search_app/explain.html", context, status=status)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    page = render(request, "search_app/explain.html", context, status=status)
+    patch_vary_headers(page, ["HX-Request"])
+    return page
 
 
 def _wants_part(request: HttpRequest, target: str) -> bool:
@@ -147,7 +147,7 @@ def context(request: HttpRequest, public_id: UUID) -> HttpResponse:
     count = whole_number(request.GET.get("count", "1"))
     query = request.GET.get("q", "")
     shown = reference and context_of(found, reference, query, count=1 if count is None else count)
-    if shown and HtmxDetails(request):
+    if reference and shown and HtmxDetails(request):
         place = urlencode({"revision": reference.revision, "start": reference.start, "end": reference.end, "q": query})
         return render(request, "search_app/_context.html", {"context": shown, "document": found, "place": place})
     address = f"{reverse('search:document', args=[public_id])}?{request.GET.urlencode()}#passage"

@@ -165,6 +165,36 @@ def test_keys_are_text_where_text_is_typed(open_page: Open) -> None:
     expect(page.locator("#shortcuts")).not_to_be_visible()
 
 
+def test_pages_are_turned_by_keys_and_the_keys_go_on_from_the_first_result(
+    open_page: Open, library: Collection
+) -> None:
+    page = open_page("/?collection=library&q=topic")
+    links = page.locator("article.result h2 a")
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    expect(links.first).to_be_focused()
+    first = links.first.inner_text()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("page=2"))
+    expect(links.first).to_be_focused()
+    assert links.first.inner_text() != first
+    page.keyboard.press("ArrowLeft")
+    expect(links.first).to_have_text(first)
+    expect(links.first).to_be_focused()
+
+
+def test_the_other_language_shows_what_is_asked_now(open_page: Open) -> None:
+    page = open_page(FILMS)
+    page.locator("#q").fill("astronaut")
+    page.wait_for_url(re.compile("q=astronaut"))
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("button", name="English")).to_be_visible()
+    expect(page.locator("#q")).to_have_value("astronaut")
+    expect(page.locator("article.result")).to_have_count(5)
+    page.get_by_role("link", name="登录").click()
+    assert "astronaut" in page.url
+
+
 # --- suggestions --------------------------------------------------------------------------------------------------
 
 

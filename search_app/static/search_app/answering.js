@@ -54,6 +54,23 @@
     }
   });
 
+  // Whoever signs in or chooses the other language comes back to what is asked now, not to what the page came with.
+  function here() {
+    return location.pathname + location.search;
+  }
+
+  for (const next of document.querySelectorAll('.tools input[name="next"]')) {
+    next.form.addEventListener("submit", () => {
+      next.value = here();
+    });
+  }
+  const signIn = document.querySelector('.tools a[href*="next="]');
+  signIn?.addEventListener("click", () => {
+    const address = new URL(signIn.href);
+    address.searchParams.set("next", here());
+    signIn.href = address.href;
+  });
+
   // New filters take the place of the former ones: what was unfolded stays so, and what is half typed is kept.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;

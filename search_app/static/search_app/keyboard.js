@@ -6,12 +6,17 @@
   const question = document.getElementById("q");
   const shortcuts = document.getElementById("shortcuts");
 
+  const PAGES = { ArrowLeft: "prev", ArrowRight: "next" };
+  // Whether a page was turned by key, so that the keys go on from its first result.
+  let isTurning = false;
+
   function results() {
     return [...document.querySelectorAll("article.result h2 a")];
   }
 
   function isTyped(element) {
-    return element.isContentEditable || /^(textarea|select)$/i.test(element.tagName) || (element.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(element.type));
+    const isText = element.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(element.type);
+    return isText || element.isContentEditable || /^(TEXTAREA|SELECT)$/.test(element.tagName);
   }
 
   function go(element) {
@@ -42,7 +47,7 @@
       question.dispatchEvent(new Event("input", { bubbles: true }));
     } else if (active === question) {
       question.blur();
-    } else if (active && active !== document.body) {
+    } else if (active && active !== document.body && !isTyped(active)) {
       question?.focus();
     }
   }
@@ -57,12 +62,14 @@
     const active = document.activeElement ?? document.body;
     if (event.key === "Escape") {
       leave(event);
-    } else if (event.key === "ArrowDown" && (active === question || !isTyped(active)) && (active === question || results().includes(active))) {
+    } else if (event.key === "ArrowDown" && (active === question || results().includes(active))) {
       move(event, 1);
     } else if (event.key === "ArrowUp" && results().includes(active)) {
       move(event, -1);
-    } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && results().includes(active)) {
-      document.querySelector(`.paging a[rel="${event.key === "ArrowLeft" ? "prev" : "next"}"]`)?.click();
+    } else if (event.key in PAGES && results().includes(active)) {
+      const link = document.querySelector(`.paging a[rel="${PAGES[event.key]}"]`);
+      isTurning = Boolean(link);
+      link?.click();
     } else if (!isTyped(active) && event.key === "/" && question) {
       event.preventDefault();
       question.focus();
@@ -70,6 +77,13 @@
     } else if (!isTyped(active) && event.key === "?" && shortcuts) {
       event.preventDefault();
       shortcuts.showModal();
+    }
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (isTurning && event.detail.target.id === "answer" && results().length) {
+      isTurning = false;
+      go(results()[0]);
     }
   });
 
