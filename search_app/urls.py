@@ -3,13 +3,14 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
 
-from search_app import saved, views
+from search_app import first_steps, saved, views
 from search_app.security import own_files_only
 
 app_name = "search"
 urlpatterns: list[URLPattern] = [
     path("", views.search_page, name="search"),
     path("complete/", views.completion, name="complete"),
+    path("demo/", first_steps.demo, name="demo"),
     path("explain/", views.explain_page, name="explain"),
     path("progress/", views.progress, name="progress"),
     path("documents/<uuid:public_id>/", views.document, name="document"),

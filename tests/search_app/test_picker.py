@@ -54,12 +54,3 @@ def test_what_may_not_be_read_is_not_offered(client: Client, films: Collection, 
     assert boxes(get(client)) == {}
     client.force_login(User.objects.create_superuser("admin"))
     assert "library" in boxes(get(client))
-
-
-def test_first_steps_are_shown_to_those_who_may_take_them(client: Client, db: None) -> None:
-    client.force_login(User.objects.create_user("reader"))
-    assert "Ask an administrator for access" in get(client).text
-    client.force_login(User.objects.create_superuser("admin"))
-    assert {"/admin/collections_app/collection/add/", "/admin/collections_app/sourcefile/upload/"} <= set(
-        get(client).links()
-    )
