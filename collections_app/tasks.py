@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.core.management import call_command
 from django.db import transaction
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
@@ -286,6 +288,24 @@ def _ring_for_switches() -> None:
 
     for index_id in services.ready_to_activate():
         ring(activate_index, index_id)
+
+
+def ask_for_demo() -> bool:
+    """Have a worker load the demo; return False while the broker cannot be reached, since nothing else would do it."""
+    try:
+        load_demo.delay()
+    except OperationalError as error:
+        logger.warning("The broker cannot be reached (%s); nobody loads the demo.", error)
+        return False
+    return True
+
+
+@shared_task
+def load_demo() -> None:
+    """Load the demo anew, also what was deleted of it, in one worker at a time."""
+    with _turn("demo") as keep_turn:
+        if keep_turn is not None:
+            call_command("demo", again=True, stdout=StringIO())
 
 
 @shared_task

@@ -3,16 +3,21 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
 
-from search_app import picture_views, views
+from search_app import first_steps, picture_views, saved, views
 from search_app.security import own_files_only
 
 app_name = "search"
 urlpatterns: list[URLPattern] = [
     path("", views.search_page, name="search"),
+    path("complete/", views.completion, name="complete"),
+    path("demo/", first_steps.demo, name="demo"),
     path("explain/", views.explain_page, name="explain"),
     path("progress/", views.progress, name="progress"),
     path("documents/<uuid:public_id>/", views.document, name="document"),
     path("documents/<uuid:public_id>/context/", views.context, name="context"),
+    path("saved/", saved.saved_searches, name="saved"),
+    path("saved/<uuid:public_id>/rename/", saved.rename, name="rename-saved"),
+    path("saved/<uuid:public_id>/delete/", saved.delete, name="delete-saved"),
     path("sources/<uuid:public_id>/", views.source, name="source"),
     path("collections/<str:slug>/map/", picture_views.map_page, name="map"),
     path("collections/<str:slug>/map/points/", picture_views.map_points, name="map-points"),

@@ -27,6 +27,7 @@ from collections_app.models import (
     MetadataField,
     PhysicalCollection,
     ProfileComparison,
+    SavedSearch,
     SourceFile,
     TrailRecord,
     User,
@@ -104,6 +105,7 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item | _Page]]] = (
             _Item(TrailRecord, "history", gettext_lazy("Trail")),
             _Item(User, "person"),
             _Item(Group, "groups"),
+            _Item(SavedSearch, "bookmark"),
         ),
     ),
 )

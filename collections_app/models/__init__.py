@@ -21,6 +21,7 @@ from collections_app.models.index import (
 )
 from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
 from collections_app.models.picture import IndexPicture
+from collections_app.models.saved_search import SavedSearch
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
 
@@ -57,6 +58,7 @@ __all__ = [
     "PhysicalCollection",
     "PhysicalState",
     "ProfileComparison",
+    "SavedSearch",
     "Segment",
     "SegmentKind",
     "SiteIdentity",

@@ -20,6 +20,7 @@ from collections_app.models import (
     EntryState,
     ImportOrigin,
     IndexEntry,
+    SavedSearch,
     SiteIdentity,
     User,
     WorkerStatus,
@@ -89,5 +90,6 @@ def fill_site(collection: Collection, drain: Drain, user: User) -> None:
     )
     CollectionGrant.objects.create(collection=collection, user=user, level=AccessLevel.MANAGE)
     CollectionGrant.objects.create(collection=collection, group=Group.objects.create(name="Editors"))
+    SavedSearch.objects.create(owner=user, name="Text", query_string="?q=text", collection=collection)
     SiteIdentity.current()
     trail.record(user, "changed", collection, fields="name")

@@ -58,6 +58,8 @@ ENDS = {"...": "…", "…": "…", ".": "。", "?": "？", ":": "："}
 LITERAL = r"""u?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 # Names, codes and keys that Chinese readers know as they are.
 KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "UTC", "ms"}
+# What is engraved on keys.
+KNOWN |= {"Enter", "Tab", "Ctrl", "Space", "Esc"}
 KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB", "nDCG"}
 # What holds no words of the page: programs, and lists of names such as those of the world's time zones.
 UNREAD = {"script", "style", "select", "template"}
