@@ -2,7 +2,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-SOURCES := manage.py vectorsite collections_app search_app tests benchmarks documentation
+SOURCES := manage.py vectorsite collections_app search_app tests benchmarks documentation docker
 # Chromium for the browser tests; CHROMIUM=/path/to/chrome make test names another one.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
