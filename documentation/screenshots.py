@@ -159,6 +159,7 @@ def _explain(page: Page, url: str, language: Language) -> None:
 def _dashboard(page: Page, url: str, language: Language) -> None:
     page.goto(f"{url}admin/")
     page.get_by_text("report.pdf").first.wait_for()
+    page.set_viewport_size({"width": WIDTH, "height": 880})
 
 
 def _upload(page: Page, url: str, language: Language) -> None:

@@ -2,11 +2,12 @@
 
 import importlib
 import re
-from functools import reduce
+from functools import cache, reduce
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from django.core.management import BaseCommand, get_commands, load_command_class
 
 from tests.test_imports import required
 from vectorsite.settings import Environment
@@ -61,6 +62,35 @@ def test_a_page_has_one_title(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_pictures_have_a_text_for_those_who_cannot_see_them(page: Path) -> None:
     assert re.findall(r"!\[\s*\]\([^)]*\)", page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_commands_of_the_documentation_exist_with_their_options(page: Path) -> None:
+    lines = page.read_text().replace("\\\n", " ")
+    used = [
+        (command, option)
+        for command, arguments in re.findall(r"manage\.py ([a-z_]+)([^`\n]*)", lines)
+        for option in ["--help", *re.findall(r"(?<= )--[a-z-]+", arguments)]
+    ]
+
+    assert [f"{command} {option}" for command, option in used if option not in _options(command)] == []
+
+
+@cache
+def _options(command: str) -> set[str]:
+    """Return the options of a command of manage.py, none if there is no such command."""
+    if command not in get_commands():
+        return set()
+    app = get_commands()[command]
+    loaded = app if isinstance(app, BaseCommand) else load_command_class(app, command)
+    return set(loaded.create_parser("manage.py", command)._option_string_actions)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_targets_of_make_that_the_documentation_names_exist(page: Path) -> None:
+    named = set(re.findall(r"(?m)(?:`|^    (?:.*[ ])?)make ([a-z-]+)", page.read_text()))
+
+    assert named <= set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text()))
 
 
 def test_functions_named_by_the_architecture_exist() -> None:
