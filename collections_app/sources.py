@@ -454,8 +454,12 @@ def _finish(
         unchanged=tally.unchanged,
         removed=tally.removed,
         failed=len(tally.failures),
-        reason=f"{len(tally.failures)} rows could not be taken." if tally.failures else "",
+        reason=_refused(len(tally.failures)),
     )
+
+
+def _refused(rows: int) -> str:
+    return f"{rows} {'row' if rows == 1 else 'rows'} could not be taken." if rows else ""
 
 
 def _record_failures(item: ImportItem, tally: _Tally) -> None:

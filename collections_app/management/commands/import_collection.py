@@ -25,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", metavar="FILE")
+        parser.add_argument("file", metavar="FILE", help="what export_collection wrote")
         parser.add_argument("--name", default="", help="of the new collection (default: as in the file)")
         parser.add_argument("--visibility", choices=Visibility.values, default="", help="default: as in the file")
         parser.add_argument("--profile", metavar="P", help="name of the embedding profile that the vectors are of")

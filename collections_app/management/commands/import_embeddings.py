@@ -20,7 +20,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", metavar="FILE.jsonl")
+        parser.add_argument(
+            "file", metavar="FILE.jsonl", help="documents, each with its vector or in the order of those of --vectors"
+        )
         parser.add_argument("--vectors", metavar="FILE.npy", help="the vectors, if the rows have none")
         parser.add_argument("--collection", required=True, help="name or slug; it is made if it does not exist")
         parser.add_argument("--visibility", choices=Visibility.values, help="of a new collection (default: public)")

@@ -45,7 +45,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", metavar="PATH")
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="folder, file, or glob in quotes")
         parser.add_argument("--collection", required=True, help="name or slug; it is made if it does not exist")
         parser.add_argument("--visibility", choices=Visibility.values, help="of a new collection (default: public)")
         table = parser.add_argument_group("tables (CSV, JSON, JSONL): one document per row")
