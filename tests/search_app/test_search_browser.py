@@ -128,6 +128,25 @@ def test_a_range_and_a_typed_filter_can_be_taken_away_again(open_page: Open) -> 
     expect(page.locator("article.result")).to_have_count(5)
 
 
+def test_links_of_the_answer_that_lead_elsewhere_leave_the_page(open_page: Open) -> None:
+    page = open_page(FILMS)
+    page.evaluate("""() => {
+        const link = document.createElement("a");
+        link.href = "/explain/?q=space&collection=films";
+        link.textContent = "Elsewhere";
+        document.getElementById("answer").append(link);
+        htmx.process(document.getElementById("answer"));
+    }""")
+    page.get_by_role("link", name="Elsewhere").click()
+    page.wait_for_url("**/explain/**")
+    expect(page.get_by_role("heading", level=1)).to_have_text("How this was found")
+    expect(page.locator("#answer")).to_have_count(0)
+    page.goto(FILMS)
+    page.get_by_role("link", name="See its passages on a map").click()
+    page.wait_for_url("**/map/")
+    expect(page.locator("#answer")).to_have_count(0)
+
+
 # --- keys ---------------------------------------------------------------------------------------------------------
 
 

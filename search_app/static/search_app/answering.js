@@ -34,6 +34,13 @@
     if (event.detail.target.id !== "answer") {
       return;
     }
+    // A link of the answer that leads to another page is no search.
+    const address = new URL(event.detail.path, location.href);
+    if (address.pathname !== new URL(form.action).pathname) {
+      event.preventDefault();
+      location.assign(address);
+      return;
+    }
     const cause = event.detail.triggeringEvent;
     const isInput = cause?.type === "input";
     if (isInput && UNFINISHED.test(question.value)) {
