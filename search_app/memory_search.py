@@ -24,6 +24,8 @@ from search_app.vector_memory import Compared, Ids, Mask, VectorMemory
 
 logger = logging.getLogger(__name__)
 
+# By how many likely errors the last one wanted may come out less than memory says without another round.
+_ALLOWANCE = 1.25
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
@@ -64,7 +66,7 @@ class MemorySearch:
         with self._watch.step("compare"):
             compared = self._memory.compare(self._vector, kept)
             words = _Words(scores, self._memory, kept) if scores else None
-        fetch, documents = plan.fetch, plan.wanted
+        fetch, documents = self._first_fetch(plan, compared), plan.wanted
         need_near, need_words = compared.count > 0, words is not None and not words.is_all
         while need_near or need_words:
             self.rounds += 1
@@ -81,19 +83,28 @@ class MemorySearch:
                 self._note(Measure.BM25, documents, best.chunks, best.scores, self.named)
             if not (is_any or self._scope.is_readable()):
                 break
-            need_near = compared.is_any_left and not self._is_enough(plan.wanted, compared)
+            fetch, documents = self._next_fetch(fetch, plan.wanted, compared), documents * WIDENING
+            need_near = fetch > 0
             need_words = words is not None and not words.is_all and len(self.named) < plan.wanted
-            fetch, documents = min(fetch * WIDENING, MOST_FETCHED), documents * WIDENING
         return compared.count
 
-    def _is_enough(self, wanted: int, compared: Compared) -> bool:
+    def _first_fetch(self, plan: Plan, compared: Compared) -> int:
+        """Return how many passages to take so that rounding hardly ever makes a second round necessary."""
+        enough = compared.count_down_to(compared.nth(plan.wanted) - _ALLOWANCE * compared.likely_error)
+        return min(max(plan.fetch, enough), MOST_FETCHED)
+
+    def _next_fetch(self, fetch: int, wanted: int, compared: Compared) -> int:
+        """Return how many passages to take next, 0 where no other one could be among the `wanted` best documents."""
+        if not compared.is_any_left:
+            return 0
         if len(self.near) < wanted:
-            return False
-        worst = self.near.slice(wanted - 1, wanted)
-        if not worst or worst[0].score >= compared.best_left + compared.likely_error:
-            return True
+            return min(fetch * WIDENING, MOST_FETCHED)
         # Of very many that are alike, it does not matter which are shown.
-        return compared.taken >= MOST_FETCHED
+        if not wanted or compared.taken >= MOST_FETCHED:
+            return 0
+        (worst,) = self.near.slice(wanted - 1, wanted)
+        left = compared.count_down_to(worst.score - compared.likely_error) - compared.taken
+        return min(max(0, left), MOST_FETCHED)
 
     # --- what is read ---------------------------------------------------------------------------------------------
 

@@ -183,6 +183,15 @@ class Compared:
     def is_any_left(self) -> bool:
         return self.taken < self.count
 
+    def nth(self, place: int) -> float:
+        """Return the similarity of which so many rows have no less, the least one where there are fewer rows."""
+        place = min(max(place, 1), self.count)
+        return float(np.partition(self.similarities, self.count - place)[self.count - place]) if place else -np.inf
+
+    def count_down_to(self, similarity: float) -> int:
+        """Return how many rows have at least this similarity."""
+        return int(np.count_nonzero(self.similarities >= similarity))
+
     def take(self, limit: int) -> tuple[Ids, NDArray[np.float32]]:
         """Take out the `limit` best rows that are left, in no order, with their similarities."""
         left = np.arange(self.count) if self._order is None else self._order[self.taken :]
