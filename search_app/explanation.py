@@ -13,7 +13,8 @@ from collections_app.lexical import terms_of
 from collections_app.models import Chunk, ChunkState, Document
 from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
 from search_app.leg import Found, Measure
-from search_app.planner import Estimate
+from search_app.plan_reasons import in_english
+from search_app.planner import Estimate, Reason
 from search_app.ranking import Ranking
 from search_app.request import Mode, SearchRequest, clean_query
 from search_app.response import Part, SearchResponse
@@ -74,7 +75,7 @@ class PartExplanation:
     dimensions: int
     passages_compared: int
     strategy: str
-    reason: str
+    reason: Reason
     considered: Sequence[Estimate]
     wanted: int
     fetch: int
@@ -266,7 +267,8 @@ def _part_as_json(part: PartExplanation) -> dict[str, Any]:
         "dimensions": part.dimensions,
         "filter": {"documents": part.kept, "of": part.of_documents, "share": round(part.share, 6)},
         "strategy": part.strategy,
-        "reason": part.reason,
+        "reason": in_english(part.reason),
+        "reason_code": part.reason.why.value,
         "estimated_ms": {each.strategy.value: round(each.milliseconds, 2) for each in part.considered},
         "wanted": part.wanted,
         "fetch": part.fetch,

@@ -95,7 +95,7 @@ class MemorySearch:
 
     def _next_fetch(self, fetch: int, wanted: int, compared: Compared) -> int:
         """Return how many passages to take next, 0 where no other one could be among the `wanted` best documents."""
-        if not compared.is_any_left:
+        if compared.taken == compared.count:
             return 0
         if len(self.near) < wanted:
             return min(fetch * WIDENING, MOST_FETCHED)

@@ -33,6 +33,7 @@ from search_app.planner import (
     Kept,
     Plan,
     Strategy,
+    Why,
     plan_filtered,
     plan_memory,
     plan_search,
@@ -211,7 +212,7 @@ class SemanticLeg:
             found = self._overfetch(plan, view)
         except StoreNotUsable as error:
             if view:
-                instead = plan_memory(plan, kept=None, reason="The store cannot answer now.")
+                instead = plan_memory(plan, Why.STORE_IS_DOWN)
                 found = self._from_memory(view, instead)
             else:
                 found = self._from_sql(plan)
@@ -228,8 +229,7 @@ class SemanticLeg:
             if len(ranking) >= plan.wanted:
                 return Found(ranking=ranking, plan=plan, candidates=named)
             if view:
-                reason = "What the store named first held too few that the filter keeps."
-                return self._from_memory(view, plan_memory(plan, kept=None, reason=reason))
+                return self._from_memory(view, plan_memory(plan, Why.STORE_NAMED_TOO_FEW))
             with self.watch.step("count"):
                 kept = self.scope.keep()
             plan = plan_filtered(plan, kept.counts)

@@ -42,7 +42,8 @@ class VectorMemory:
     """Passages by row: `chunk_ids`, `document_ids`, `codes`, `scales`; the first `size` rows are written.
 
     Immutable for who reads it: `extended` writes behind the rows of all earlier ones, so only the latest may be
-    extended, by one thread at a time. `alive` [size] are the rows that have not been retired.
+    extended, by one thread at a time. `alive` [size] are the rows that have not been retired; `ascends` says that the
+    passages' ids do.
     """
 
     chunk_ids: Ids
@@ -50,6 +51,7 @@ class VectorMemory:
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
     alive: Mask
+    ascends: bool = True
 
     @classmethod
     def with_room_for(cls, passages: int, dimensions: int) -> "VectorMemory":
@@ -87,7 +89,12 @@ class VectorMemory:
         rows = slice(size, size + count)
         memory.chunk_ids[rows], memory.document_ids[rows] = chunk_ids[new], document_ids[new]
         memory.codes[rows], memory.scales[rows] = quantise(matrix[new])
-        return replace(memory, alive=np.concatenate([self.alive, np.ones(count, dtype=np.bool_)]))
+        added = memory.chunk_ids[max(0, size - 1) : size + count]
+        return replace(
+            memory,
+            alive=np.concatenate([self.alive, np.ones(count, dtype=np.bool_)]),
+            ascends=self.ascends and bool((added[1:] > added[:-1]).all()),
+        )
 
     def without(self, chunk_ids: Ids) -> "VectorMemory":
         """Return one in which these passages are retired."""
@@ -102,7 +109,7 @@ class VectorMemory:
     def rows_of_passages(self, chunk_ids: Ids) -> Ids:
         """Return the row of each passage, -1 for one that is not here: [n]."""
         known = self.chunk_ids[: self.size]
-        order = None if _ascends(known) else np.argsort(known, kind="stable")
+        order = None if self.ascends else np.argsort(known, kind="stable")
         places = np.searchsorted(known, chunk_ids, sorter=order)
         rows = places if order is None else np.append(order, 0)[places]
         rows = np.minimum(rows, self.size - 1)
@@ -129,7 +136,8 @@ class VectorMemory:
             dots, scales = _dots(self.codes[: self.size], question), self.scales[: self.size]
             if len(rows) < self.size:
                 dots, scales = dots[rows], scales[rows]
-        similarities = (dots * (scales * scale)).astype(np.float32)
+        similarities = np.empty(len(dots), dtype=np.float32)
+        np.multiply(dots, scales * scale, out=similarities, casting="unsafe")
         largest = float(scales.max(initial=0.0))
         rounding = float(np.linalg.norm(vector - question * scale))
         return Compared(
@@ -148,10 +156,12 @@ class VectorMemory:
 
     def may_be_nearest(self, compared: "Compared", document_ids: Ids) -> Ids:
         """Return the compared rows of these documents that may be a document's nearest, but for a miracle."""
-        places = np.flatnonzero(are_among(self.document_ids[compared.rows], document_ids))
-        if not len(places):
-            return compared.rows[:0]
-        rows, similarities = compared.rows[places], compared.similarities[places]
+        rows = np.flatnonzero(self.rows_of(document_ids))
+        similarities = compared.of(rows)
+        were_compared = ~np.isnan(similarities)
+        rows, similarities = rows[were_compared], similarities[were_compared]
+        if not len(rows):
+            return rows
         order = np.argsort(self.document_ids[rows], kind="stable")
         rows, similarities = rows[order], similarities[order]
         _documents, starts, sizes = np.unique(self.document_ids[rows], return_index=True, return_counts=True)
@@ -170,18 +180,14 @@ class Compared:
     ) -> None:
         self.rows, self.similarities = rows, similarities
         self.likely_error, self.largest_error = likely_error, largest_error
-        self.taken = 0
+        self.count = len(rows)
         self.best_left = float(similarities.max(initial=-np.inf))
-        # Places in `rows`, those that were taken first.
-        self._order: Ids | None = None
+        # The places in both that were taken.
+        self._taken = np.empty(0, dtype=np.int64)
 
     @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    @property
-    def is_any_left(self) -> bool:
-        return self.taken < self.count
+    def taken(self) -> int:
+        return len(self._taken)
 
     def nth(self, place: int) -> float:
         """Return the similarity of which so many rows have no less, the least one where there are fewer rows."""
@@ -194,15 +200,20 @@ class Compared:
 
     def take(self, limit: int) -> tuple[Ids, NDArray[np.float32]]:
         """Take out the `limit` best rows that are left, in no order, with their similarities."""
-        left = np.arange(self.count) if self._order is None else self._order[self.taken :]
-        if 0 < limit < len(left):
-            # What stands at `limit` is the best of what is left.
-            left = left[np.argpartition(-self.similarities[left], limit)]
-        best = left[:limit]
-        self._order = left if self._order is None else np.concatenate([self._order[: self.taken], left])
-        self.taken += len(best)
-        if limit:
-            self.best_left = float(self.similarities[left[limit]]) if limit < len(left) else -np.inf
+        limit = min(limit, self.count - self.taken)
+        if limit <= 0:
+            return self.rows[:0], self.similarities[:0]
+        left = self.similarities
+        if self.taken:
+            left = left.copy()
+            left[self._taken] = -np.inf
+        # Finding the least of the best, and then who has as much, takes a tenth of the time of having the best named.
+        ordered = np.partition(left, [max(0, self.count - limit - 1), self.count - limit])
+        best = np.flatnonzero(left >= ordered[self.count - limit])
+        if len(best) > limit:
+            best = best[np.argpartition(left[best], len(best) - limit)[len(best) - limit :]]
+        self._taken = np.concatenate([self._taken, best])
+        self.best_left = float(ordered[self.count - limit - 1]) if self.taken < self.count else -np.inf
         return self.rows[best], self.similarities[best]
 
     def of(self, rows: Ids) -> NDArray[np.float32]:
@@ -233,10 +244,6 @@ def _table_of(ids: Ids) -> tuple[Mask | None, int]:
     table = np.zeros(width + 2, dtype=np.bool_)
     table[ids - before] = True
     return table, before
-
-
-def _ascends(ids: Ids) -> bool:
-    return bool((ids[1:] > ids[:-1]).all())
 
 
 def _dots(codes: NDArray[np.int8], question: NDArray[np.int8]) -> NDArray[np.float64]:

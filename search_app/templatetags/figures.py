@@ -8,6 +8,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from search_app.plan_reasons import in_words
+from search_app.planner import Reason
+
 register = template.Library()
 
 _STEPS = {
@@ -49,6 +52,12 @@ _WHY = {
 def grouped(value: int) -> str:
     """Return a whole number with its thousands set apart as the reader's language does it: 12,034."""
     return str(number_format(value, force_grouping=True))
+
+
+@register.filter
+def plan_reason(reason: Reason) -> str:
+    """Return why a plan was chosen in words."""
+    return in_words(reason)
 
 
 @register.filter
