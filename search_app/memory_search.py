@@ -66,8 +66,8 @@ class MemorySearch:
         with self._watch.step("compare"):
             compared = self._memory.compare(self._vector, kept)
             words = _Words(scores, self._memory, kept) if scores else None
-        fetch, documents = self._first_fetch(plan, compared), plan.wanted
-        need_near, need_words = compared.count > 0, words is not None and not words.is_all
+        fetch, documents = self._first_fetch(plan.wanted, compared) if compared.count else 0, plan.wanted
+        need_near, need_words = fetch > 0, words is not None and not words.is_all
         while need_near or need_words:
             self.rounds += 1
             with self._watch.step("compare"):
@@ -88,10 +88,19 @@ class MemorySearch:
             need_words = words is not None and not words.is_all and len(self.named) < plan.wanted
         return compared.count
 
-    def _first_fetch(self, plan: Plan, compared: Compared) -> int:
-        """Return how many passages to take so that rounding hardly ever makes a second round necessary."""
-        enough = compared.count_down_to(compared.nth(plan.wanted) - _ALLOWANCE * compared.likely_error)
-        return min(max(plan.fetch, enough), MOST_FETCHED)
+    def _first_fetch(self, wanted: int, compared: Compared) -> int:
+        """Return how many passages to take for so many documents, rounding hardly ever making another round needed."""
+        passages = wanted
+        while True:
+            rows, similarities = compared.down_to(compared.nth(passages))
+            if len(rows) > MOST_FETCHED:
+                return MOST_FETCHED
+            order = np.argsort(-similarities, kind="stable")
+            _documents, firsts = np.unique(self._memory.document_ids[rows[order]], return_index=True)
+            if len(firsts) >= wanted or len(rows) == compared.count:
+                worst = float(similarities[order[np.sort(firsts)[:wanted][-1]]])
+                return min(compared.count_down_to(worst - _ALLOWANCE * compared.likely_error), MOST_FETCHED)
+            passages *= WIDENING
 
     def _next_fetch(self, fetch: int, wanted: int, compared: Compared) -> int:
         """Return how many passages to take next, 0 where no other one could be among the `wanted` best documents."""

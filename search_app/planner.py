@@ -134,7 +134,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a question is answered: `wanted` documents, and how many passages the store or memory names at first.
+    """How a question is answered: `wanted` documents, and how many passages the store names at first.
+
+    Memory names those of as many documents, and what rounding may have put behind them.
 
     `considered` are the strategies among which it was chosen. `rounds` and `milliseconds` are what it took, 0 before.
     """
@@ -188,8 +190,7 @@ def plan_search(
 
 def plan_memory(plan: Plan, why: Why) -> Plan:
     """Return the plan that compares in memory, when the store does not answer or named too few."""
-    fetch = plan.wanted + SPARE_CANDIDATES
-    return replace(plan, strategy=Strategy.MEMORY, kept=None, reason=Reason(why), fetch=fetch)
+    return replace(plan, strategy=Strategy.MEMORY, kept=None, reason=Reason(why), fetch=plan.wanted)
 
 
 def plan_words(*, wanted: int, is_filtered: bool) -> Plan:
@@ -252,7 +253,7 @@ def _plan_with_memory(memory: InMemory, *, wanted: int, is_filtered: bool, costs
         strategy=chosen,
         wanted=wanted,
         reason=_reason(chosen, memory),
-        fetch={Strategy.MEMORY: wanted + SPARE_CANDIDATES, Strategy.OVERFETCH: fetch or 0}.get(chosen, 0),
+        fetch={Strategy.MEMORY: wanted, Strategy.OVERFETCH: fetch or 0}.get(chosen, 0),
         considered=tuple(considered),
     )
 

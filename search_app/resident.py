@@ -121,6 +121,7 @@ class View:
     _resident: _Resident
     _state: _State
     _sql: FilterSQL
+    _known: dict[Expression, Mask] = field(default_factory=dict)
 
     @property
     def documents(self) -> int:
@@ -140,6 +141,11 @@ class View:
         What a filter kept when it was last asked for is remembered, and asked again only for documents whose metadata
         changed since and for new ones.
         """
+        if expression not in self._known:
+            self._known[expression] = self._work_out(expression)
+        return self._known[expression]
+
+    def _work_out(self, expression: Expression) -> Mask:
         match expression:
             case Condition() | Phrase():
                 return self._kept_by(expression)

@@ -198,6 +198,11 @@ class Compared:
         """Return how many rows have at least this similarity."""
         return int(np.count_nonzero(self.similarities >= similarity))
 
+    def down_to(self, similarity: float) -> tuple[Ids, NDArray[np.float32]]:
+        """Return the rows that have at least this similarity, and theirs."""
+        places = np.flatnonzero(self.similarities >= similarity)
+        return self.rows[places], self.similarities[places]
+
     def take(self, limit: int) -> tuple[Ids, NDArray[np.float32]]:
         """Take out the `limit` best rows that are left, in no order, with their similarities."""
         limit = min(limit, self.count - self.taken)
