@@ -17,6 +17,7 @@ from search_app.plan_reasons import in_english
 from search_app.planner import Estimate, Reason
 from search_app.ranking import Ranking
 from search_app.request import Mode, SearchRequest, clean_query
+from search_app.resident import Standing, standing_of
 from search_app.response import Part, SearchResponse
 from search_app.scope import Scope
 from search_app.weighting import Weight
@@ -73,6 +74,7 @@ class PartExplanation:
     name: str
     model: str
     dimensions: int
+    memory: Standing
     passages_compared: int
     strategy: str
     reason: Reason
@@ -158,6 +160,7 @@ def _part(part: Part) -> PartExplanation:
         name=index.collection.name,
         model=index.profile.name,
         dimensions=index.profile.dimensions,
+        memory=standing_of(index),
         passages_compared=found.candidates,
         strategy=found.plan.strategy,
         reason=found.plan.reason,
@@ -266,6 +269,7 @@ def _part_as_json(part: PartExplanation) -> dict[str, Any]:
         "model": part.model,
         "dimensions": part.dimensions,
         "filter": {"documents": part.kept, "of": part.of_documents, "share": round(part.share, 6)},
+        "memory": part.memory.value,
         "strategy": part.strategy,
         "reason": in_english(part.reason),
         "reason_code": part.reason.why.value,

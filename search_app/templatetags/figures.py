@@ -39,6 +39,13 @@ _SOURCES = {
     "calibrated": gettext_lazy("learned from its passages"),
     "default": gettext_lazy("assumed; nothing was learned yet"),
 }
+_STANDINGS = {
+    "there": gettext_lazy("yes"),
+    "not_yet": gettext_lazy("not yet; it is read while searches go on"),
+    "too_few": gettext_lazy("no; SQL compares so few passages as quickly"),
+    "too_large": gettext_lazy("no; it does not fit into VECTOR_MEMORY_MB, so the store names and SQL checks"),
+    "off": gettext_lazy("no; VECTOR_MEMORY_MB is 0"),
+}
 _LEGS = {"cosine": gettext_lazy("meaning"), "bm25": gettext_lazy("words")}
 _WHY = {
     "unknown": gettext_lazy("no passage of this index by that id"),
@@ -58,6 +65,12 @@ def grouped(value: int) -> str:
 def plan_reason(reason: Reason) -> str:
     """Return why a plan was chosen in words."""
     return in_words(reason)
+
+
+@register.filter
+def standing_name(standing: str) -> str:
+    """Return whether an index is in memory, in words."""
+    return str(_STANDINGS[standing])
 
 
 @register.filter
