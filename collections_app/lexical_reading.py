@@ -87,7 +87,9 @@ def _read(index_id: int, terms: Sized[int]) -> list[Part]:
     """Read everything that counts. A merge moves chunks between what is read first and last: then once more."""
     before = _segments(index_id)
     for _attempt in range(_ATTEMPTS):
-        parts = [_unmerged(index_id, terms), *_merged(before, tombstones(index_id), terms)]
+        newest = _unmerged(index_id, terms)
+        # Last, because they have the highest ids: so scores are in order as they come.
+        parts = [*_merged(before, tombstones(index_id), terms), newest]
         after = _segments(index_id)
         if after == before:
             break
@@ -148,7 +150,7 @@ def _unmerged(index_id: int, terms: Sized[int]) -> Part:
         )
     )
     read = unmerged.rows(index=index_id)
-    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read])
+    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read], among=terms)
     return Part(
         chunks=np.array([pk for pk, _length, _raw in read], dtype=np.int64),
         lengths=np.array([length for _pk, length, _raw in read], dtype=np.uint32),

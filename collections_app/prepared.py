@@ -75,6 +75,8 @@ class Statement(Generic[Row]):
         self._compiler: Any = queryset.query.get_compiler(queryset.db)
         self._sql: str | None = None
         self._parameters: tuple[Any, ...] = ()
+        # How columns become values, which the ORM would work out for each execution.
+        self._converters: dict[int, Any] | None = None
         try:
             self._sql, self._parameters = self._compiler.as_sql()
         except EmptyResultSet:
@@ -94,6 +96,7 @@ class Statement(Generic[Row]):
         compiler = copy(self._compiler)
         compiler.connection = connection
         compiler.as_sql = lambda *_args, **_options: (self._sql, parameters)
+        compiler.get_converters = self._get_converters
         of, query = self._queryset, self._queryset.query
         source = SimpleNamespace(
             db=of.db,
@@ -109,6 +112,11 @@ class Statement(Generic[Row]):
             ),
         )
         return list(of._iterable_class(source))
+
+    def _get_converters(self, fields: Any) -> dict[int, Any]:
+        if self._converters is None:
+            self._converters = self._compiler.get_converters(fields)
+        return self._converters
 
 
 class _Statements:

@@ -13,9 +13,11 @@ from collections_app.lexical import terms_of
 from collections_app.models import Chunk, ChunkState, Document
 from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
 from search_app.leg import Found, Measure
-from search_app.planner import Estimate
+from search_app.plan_reasons import in_english
+from search_app.planner import Estimate, Reason
 from search_app.ranking import Ranking
 from search_app.request import Mode, SearchRequest, clean_query
+from search_app.resident import Standing, standing_of
 from search_app.response import Part, SearchResponse
 from search_app.scope import Scope
 from search_app.weighting import Weight
@@ -72,9 +74,10 @@ class PartExplanation:
     name: str
     model: str
     dimensions: int
+    memory: Standing
     passages_compared: int
     strategy: str
-    reason: str
+    reason: Reason
     considered: Sequence[Estimate]
     wanted: int
     fetch: int
@@ -157,6 +160,7 @@ def _part(part: Part) -> PartExplanation:
         name=index.collection.name,
         model=index.profile.name,
         dimensions=index.profile.dimensions,
+        memory=standing_of(index),
         passages_compared=found.candidates,
         strategy=found.plan.strategy,
         reason=found.plan.reason,
@@ -265,8 +269,10 @@ def _part_as_json(part: PartExplanation) -> dict[str, Any]:
         "model": part.model,
         "dimensions": part.dimensions,
         "filter": {"documents": part.kept, "of": part.of_documents, "share": round(part.share, 6)},
+        "memory": part.memory.value,
         "strategy": part.strategy,
-        "reason": part.reason,
+        "reason": in_english(part.reason),
+        "reason_code": part.reason.why.value,
         "estimated_ms": {each.strategy.value: round(each.milliseconds, 2) for each in part.considered},
         "wanted": part.wanted,
         "fetch": part.fetch,

@@ -45,12 +45,26 @@ def _tokens(text: str) -> Iterator[Span]:
             yield start, end
 
 
-@lru_cache(maxsize=64)
-def _asked(query: str) -> frozenset[str]:
-    """Return the terms of the question's words, of the telling ones if there are any."""
+class _Marked(dict[str, bool]):
+    """Whether a token of a passage has one of these terms; it is worked out once."""
+
+    def __init__(self, terms: frozenset[str]) -> None:
+        super().__init__()
+        self.terms = terms
+
+    def __missing__(self, token: str) -> bool:
+        marked = not self.terms.isdisjoint(_telling_terms(token))
+        if len(self) < _KEPT_TOKENS:
+            self[token] = marked
+        return marked
+
+
+@lru_cache(maxsize=16)
+def _asked(query: str) -> _Marked:
+    """Return what marks the question's words, the telling ones if there are any."""
     tokens = [query[start:end] for start, end in _tokens(query)]
     telling = [token for token in tokens if token.lower() not in COMMON_WORDS] or tokens
-    return frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token))
+    return _Marked(frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token)))
 
 
 @lru_cache(maxsize=_KEPT_TOKENS)
@@ -66,8 +80,8 @@ def spans(text: str, query: str) -> list[Span]:
     """Return where the question's words are, as (start, end), in order, touching ones joined."""
     asked = _asked(query)
     found: list[Span] = []
-    for start, end in _tokens(text) if asked else ():
-        if asked.isdisjoint(_telling_terms(text[start:end])):
+    for start, end in _tokens(text) if asked.terms else ():
+        if not asked[text[start:end]]:
             continue
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))

@@ -37,11 +37,15 @@ class HybridLeg:
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents of those that either leg has among its first POOL or `wanted`."""
         pool = max(POOL, wanted)
-        near, named = self._semantic.run(wanted=pool), self._words.run(wanted=pool)
-        self._near, self._named = near.ranking, named.ranking
-        if self._method is Method.SCORES:
-            self._semantic.complete(self._near, self._named.missing_in(self._near))
-            self._words.complete(self._named, self._near.missing_in(self._named))
+        near = self._semantic.run(wanted=pool)
+        self._near = near.ranking
+        if near.legs:
+            self._named = near.legs[Measure.BM25]
+        else:
+            self._named = self._words.run(wanted=pool).ranking
+            if self._method is Method.SCORES:
+                self._semantic.complete(self._near, self._named.missing_in(self._near))
+                self._words.complete(self._named, self._near.missing_in(self._named))
         ranking = Ranking()
         with self._semantic.watch.step("fuse"):
             self._fuse(ranking)

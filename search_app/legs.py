@@ -1,6 +1,6 @@
 """Which legs search an index: by the mode that was asked for, and by words alone where nothing can be embedded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collections_app.fusion import Method
 from collections_app.lexical import ANALYZER_VERSION
@@ -56,5 +56,6 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
             return Asked(scope, Member(HybridLeg(semantic, words, method=Method.RANKS), vector), watch, renewed)
         case _:
             weight = weight_for(index, query)
-            leg = HybridLeg(semantic, words, method=Method.SCORES, weight=weight.value)
+            both = replace(semantic, has_words_ranked=True)
+            leg = HybridLeg(both, words, method=Method.SCORES, weight=weight.value)
             return Asked(scope, Member(leg, vector), watch, renewed, weight)

@@ -34,7 +34,7 @@ class LexicalLeg:
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents, or all that have any of the words if there are fewer."""
         plan = plan_words(wanted=wanted, is_filtered=self.scope.is_filtered)
-        scores = self.scores = self._score()
+        scores = self.score()
         ranking, checked = Ranking(), 0
         fetch: int | None = plan.fetch
         while fetch is not None:
@@ -53,11 +53,13 @@ class LexicalLeg:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
         ranking.forget(document_ids)
         in_scope = list(self.scope.documents().filter(pk__in=document_ids).values_list("pk", flat=True))
-        self._offer(ranking, self._score().among(self._chunks_of(in_scope)))
+        self._offer(ranking, self.score().among(self._chunks_of(in_scope)))
 
-    def _score(self) -> Scores:
+    def score(self) -> Scores:
+        """Return the scores of all passages of the index that have any of the words now, and keep them."""
         with self.watch.step("words"):
-            return search_words(self.scope.index.pk, self.question)
+            self.scores = search_words(self.scope.index.pk, self.question)
+        return self.scores
 
     def _check_rest(self, ranking: Ranking, scores: Scores, checked: int, plan: Plan) -> Found:
         """Check what is left: only the filter's passages if it keeps few, else all, in the order of their scores."""

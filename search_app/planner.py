@@ -5,7 +5,6 @@ cheapest one is taken. What a filter keeps is not always known before, and findi
 the store can be a bet, and its price includes what has to be done when it is lost (see `overfetch_cost`).
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from math import ceil
@@ -69,6 +68,31 @@ class Strategy(StrEnum):
     LEXICAL = "lexical"
 
 
+class Why(StrEnum):
+    """Why a plan was chosen. Programs rely on these; `plan_reasons` has them in words."""
+
+    FEW_PASSAGES = "few_passages"
+    FEW_KEPT = "few_kept"
+    LITTLE_KEPT = "little_kept"
+    MUCH_KEPT = "much_kept"
+    NO_FILTER = "no_filter"
+    FILTER_MAY_KEEP = "filter_may_keep"
+    MEMORY_IS_QUICK = "memory_is_quick"
+    STORE_IS_QUICK = "store_is_quick"
+    STORE_IS_DOWN = "store_is_down"
+    STORE_NAMED_TOO_FEW = "store_named_too_few"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, with how many passages would be compared, or which part of the documents is kept, where that tells more."""
+
+    why: Why
+    passages: int | None = None
+    share: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """How many live passages an index has, counted up to EXACT_CHUNKS + 1, and documents, up to as many as wanted."""
@@ -110,14 +134,16 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a question is answered: `wanted` documents, and how many passages the store or memory names at first.
+    """How a question is answered: `wanted` documents, and how many passages the store names at first.
+
+    Memory names those of as many documents, and what rounding may have put behind them.
 
     `considered` are the strategies among which it was chosen. `rounds` and `milliseconds` are what it took, 0 before.
     """
 
     strategy: Strategy
     wanted: int
-    reason: str
+    reason: Reason
     fetch: int = 0
     kept: Kept | None = None
     considered: tuple[Estimate, ...] = ()
@@ -133,6 +159,7 @@ class Plan:
         considered = {estimate.strategy.value: round(estimate.milliseconds, 2) for estimate in self.considered}
         return asdict(self) | {
             "strategy": self.strategy.value,
+            "reason": self.reason.why.value,
             "considered": considered,
             "milliseconds": round(self.milliseconds, 2),
         }
@@ -149,45 +176,40 @@ def plan_search(
     if memory is not None:
         return _plan_with_memory(memory, wanted=wanted, is_filtered=is_filtered, costs=costs)
     if counts.chunks <= EXACT_CHUNKS:
-        reason = f"The collection has {counts.chunks:,} passages; comparing each is quick and exact."
-        return Plan(strategy=Strategy.EXACT, wanted=wanted, reason=reason)
+        return Plan(strategy=Strategy.EXACT, wanted=wanted, reason=Reason(Why.FEW_PASSAGES, passages=counts.chunks))
     fetch = max(LEAST_FETCHED, wanted * PASSAGES_PER_DOCUMENT)
     if is_filtered:
         return Plan(
             strategy=Strategy.OVERFETCH,
             wanted=wanted,
-            reason="Enough of the nearest passages may pass the filter.",
+            reason=Reason(Why.FILTER_MAY_KEEP),
             fetch=min(fetch * FILTER_ALLOWANCE, MOST_FETCHED),
         )
-    return Plan(strategy=Strategy.OVERFETCH, wanted=wanted, reason="There is no filter.", fetch=fetch)
+    return Plan(strategy=Strategy.OVERFETCH, wanted=wanted, reason=Reason(Why.NO_FILTER), fetch=fetch)
 
 
-def plan_memory(plan: Plan, *, kept: Kept | None, reason: str) -> Plan:
+def plan_memory(plan: Plan, why: Why) -> Plan:
     """Return the plan that compares in memory, when the store does not answer or named too few."""
-    wanted = min(plan.wanted, kept.documents) if kept else plan.wanted
-    fetch = plan.wanted + SPARE_CANDIDATES
-    return replace(plan, strategy=Strategy.MEMORY, wanted=wanted, kept=kept, reason=reason, fetch=fetch)
+    return replace(plan, strategy=Strategy.MEMORY, kept=None, reason=Reason(why), fetch=plan.wanted)
 
 
 def plan_words(*, wanted: int, is_filtered: bool) -> Plan:
     """Plan how many of the best matches of the words are checked at first."""
     fetch = max(LEAST_FETCHED, wanted * PASSAGES_PER_DOCUMENT) * (FILTER_ALLOWANCE if is_filtered else 1)
-    reason = "The words of the question are looked up."
-    return Plan(strategy=Strategy.LEXICAL, wanted=wanted, reason=reason, fetch=min(fetch, MOST_FETCHED))
+    return Plan(strategy=Strategy.LEXICAL, wanted=wanted, reason=Reason(Why.WORDS), fetch=min(fetch, MOST_FETCHED))
 
 
 def plan_filtered(plan: Plan, kept: Kept) -> Plan:
     """Choose anew when the first plan found too few documents, or when SQL answers alone and has counted anyway."""
     plan = replace(plan, wanted=min(plan.wanted, kept.documents), kept=kept)
     if kept.chunks <= EXACT_CHUNKS:
-        reason = f"The filter keeps {kept.chunks:,} passages; comparing each is quick and exact."
-        return replace(plan, strategy=Strategy.EXACT, reason=reason, fetch=0)
+        return replace(plan, strategy=Strategy.EXACT, reason=Reason(Why.FEW_KEPT, passages=kept.chunks), fetch=0)
     fetch = ceil(plan.wanted * PASSAGES_PER_DOCUMENT / kept.share)
     if fetch > MOST_FETCHED:
-        reason = f"The filter keeps only {kept.share:.2%} of the documents; the store would not name enough of them."
-        return replace(plan, strategy=Strategy.EXACT, reason=reason, fetch=0)
-    reason = f"The filter keeps {kept.share:.0%} of the documents."
-    return replace(plan, reason=reason, fetch=max(fetch, min(plan.fetch * WIDENING, MOST_FETCHED)))
+        return replace(plan, strategy=Strategy.EXACT, reason=Reason(Why.LITTLE_KEPT, share=kept.share), fetch=0)
+    return replace(
+        plan, reason=Reason(Why.MUCH_KEPT, share=kept.share), fetch=max(fetch, min(plan.fetch * WIDENING, MOST_FETCHED))
+    )
 
 
 # --- what it would cost -----------------------------------------------------------------------------------------------
@@ -230,8 +252,8 @@ def _plan_with_memory(memory: InMemory, *, wanted: int, is_filtered: bool, costs
     return Plan(
         strategy=chosen,
         wanted=wanted,
-        reason=_reason(chosen, memory, considered),
-        fetch={Strategy.MEMORY: wanted + SPARE_CANDIDATES, Strategy.OVERFETCH: fetch or 0}.get(chosen, 0),
+        reason=_reason(chosen, memory),
+        fetch={Strategy.MEMORY: wanted, Strategy.OVERFETCH: fetch or 0}.get(chosen, 0),
         considered=tuple(considered),
     )
 
@@ -249,16 +271,12 @@ def _first_fetch(memory: InMemory, *, wanted: int, is_filtered: bool) -> tuple[i
     return ceil(fetch / share), _FAR
 
 
-def _reason(chosen: Strategy, memory: InMemory, considered: Iterable[Estimate]) -> str:
-    whole = f"{memory.passages:,} passages" if memory.kept is None else f"{memory.kept:,} kept passages"
-    others = ", ".join(
-        f"{estimate.strategy.value} about {estimate.milliseconds:.1f} ms"
-        for estimate in considered
-        if estimate.strategy is not chosen
-    )
-    way = {
-        Strategy.MEMORY: f"Comparing {whole} in memory is quick and exact",
-        Strategy.OVERFETCH: "Enough of the passages that the store names first should do",
-        Strategy.EXACT: f"Comparing {whole} from SQL is quick and exact",
-    }[chosen]
-    return f"{way}{f'; {others}' if others else ''}."
+def _reason(chosen: Strategy, memory: InMemory) -> Reason:
+    compared = memory.passages if memory.kept is None else memory.kept
+    match chosen:
+        case Strategy.MEMORY:
+            return Reason(Why.MEMORY_IS_QUICK, passages=compared)
+        case Strategy.EXACT:
+            return Reason(Why.FEW_PASSAGES, passages=compared)
+        case _:
+            return Reason(Why.STORE_IS_QUICK)

@@ -44,13 +44,14 @@ class QuestionNotEmbedded(VectorsiteError):
 def query_vector(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
     """Return the unit vector, float32 [d], of a question; a remembered one needs no embedder.
 
-    An outage is noted for all processes, which then leave the embedder alone until it works again. Raises
-    QuestionNotEmbedded, whatever the embedder does.
+    `profile` was read a moment ago: only one that was paused then is looked at again. An outage is noted for all
+    processes, which then leave the embedder alone until it works again. Raises QuestionNotEmbedded, whatever the
+    embedder does.
     """
     key = (profile.fingerprint, text)
     vector = _recent.get(key)
     if vector is None:
-        if outages.is_paused(profile):
+        if profile.paused_until is not None and outages.is_paused(profile):
             raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
         vector = _embed(profile, lambda embedder: embedder.embed_query(text))
         _recent.put(key, vector)

@@ -37,9 +37,13 @@ class Ranking:
         order = np.argsort(-scores, kind="stable")
         _documents, firsts = np.unique(document_ids[order], return_index=True)
         best = order[firsts]
-        columns = document_ids[best].tolist(), chunk_ids[best].tolist(), scores[best].tolist()
-        for candidate in map(Candidate, *columns):
-            self.offer(candidate)
+        documents = document_ids[best].tolist()
+        offered = map(Candidate, documents, chunk_ids[best].tolist(), scores[best].tolist())
+        if self._best:
+            for candidate in offered:
+                self.offer(candidate)
+        else:
+            self._best = dict(zip(documents, offered, strict=True))
 
     def by_document(self) -> dict[int, Candidate]:
         """Return the best passage of each document."""

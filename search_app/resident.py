@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -65,6 +66,20 @@ class DocumentIds(Aggregate):
         self.output_field = BinaryField()
         sql, parameters = compiler.compile(self.source_expressions[0])
         return f"STRING_AGG(INT8SEND({sql}), '')", list(parameters)
+
+
+class Standing(StrEnum):
+    """Whether an index is in this process's memory, and why not."""
+
+    THERE = "there"
+    # It is read when it is searched for the second time, and after much of it has changed.
+    NOT_YET = "not_yet"
+    # SQL compares so few as quickly.
+    TOO_FEW = "too_few"
+    # It does not fit into VECTOR_MEMORY_MB.
+    TOO_LARGE = "too_large"
+    # VECTOR_MEMORY_MB is 0.
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,7 @@ class View:
     _resident: _Resident
     _state: _State
     _sql: FilterSQL
+    _known: dict[Expression, Mask] = field(default_factory=dict)
 
     @property
     def documents(self) -> int:
@@ -140,6 +156,11 @@ class View:
         What a filter kept when it was last asked for is remembered, and asked again only for documents whose metadata
         changed since and for new ones.
         """
+        if expression not in self._known:
+            self._known[expression] = self._work_out(expression)
+        return self._known[expression]
+
+    def _work_out(self, expression: Expression) -> Mask:
         match expression:
             case Condition() | Phrase():
                 return self._kept_by(expression)
@@ -371,15 +392,32 @@ def residences() -> list[Residence]:
     ]
 
 
+def standing_of(index: VectorIndex) -> Standing:
+    """Return whether an index is in memory now, else whether it may come to be."""
+    if not _limit():
+        return Standing.OFF
+    return Standing.THERE if _registry.get(_key(index)) else _prospect(index, _count(index))
+
+
+def _count(index: VectorIndex) -> int:
+    return Chunk.objects.filter(index=index, state=ChunkState.LIVE).order_by().count()
+
+
+def _prospect(index: VectorIndex, passages: int) -> Standing:
+    if passages < planner.LEAST_IN_MEMORY:
+        return Standing.TOO_FEW
+    needed = passages * bytes_per_passage(index.profile.dimensions)
+    return Standing.TOO_LARGE if needed > _limit() else Standing.NOT_YET
+
+
 def build(index: VectorIndex) -> bool:
     """Read all live passages of an index into memory, here and now; False if they are too few or do not fit."""
     # What becomes visible while it is read is told by the changes since.
     position = changes.position(index.pk)
-    live = Chunk.objects.filter(index=index, state=ChunkState.LIVE)
-    count, dimensions = live.count(), index.profile.dimensions
-    if count < planner.LEAST_IN_MEMORY or count * bytes_per_passage(dimensions) > _limit():
+    count = _count(index)
+    if _prospect(index, count) is not Standing.NOT_YET:
         return False
-    memory = VectorMemory.with_room_for(count, dimensions)
+    memory = VectorMemory.with_room_for(count, index.profile.dimensions)
     after: int | None = 0
     while after is not None:
         page = live_vectors(index, after=after, limit=_PAGE)

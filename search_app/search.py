@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from collections_app.exceptions import InvalidSearchRequest
-from collections_app.models import Collection, IndexState, VectorIndex
+from collections_app.models import IndexState, VectorIndex
 from collections_app.prepared import Many, prepared
 from search_app.browsing import documents_in, list_passages
 from search_app.degradation import Code, Degradation, because
@@ -49,23 +48,42 @@ def search(request: SearchRequest) -> SearchResponse:
 
     Raises InvalidSearchRequest for collections that the user may not read, and for what cannot be listed.
     """
+    indexes = _serving_indexes(request)
     _check(request)
-    while indexes := _serving_indexes(request.collections):
+    while indexes:
         response = _answer(request, indexes)
         # One that was dropped on the way, after another took over, may have lost what it was asked for.
         if not _are_dropped(indexes):
             return response
+        indexes = _serving_indexes(request)
     return SearchResponse(answered=False, degraded=(because(Code.NO_INDEX),))
+
+
+def _serving_indexes(request: SearchRequest) -> list[VectorIndex]:
+    """Return what the collections are searched by now. Raises InvalidSearchRequest unless all of them may be read."""
+    asked = {collection.pk for collection in request.collections}
+    readable = prepared(
+        lambda: (
+            readable_collections(request.user)
+            .filter(pk__in=Many("collections"))
+            .select_related("serving_index__profile")
+            .order_by("name", "pk")
+        ),
+        permission_of(request.user),
+    ).rows(collections=asked)
+    if not asked or len(readable) < len(asked):
+        raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
+    indexes = []
+    for collection in readable:
+        index = collection.serving_index
+        if index is not None and index.state != IndexState.DROPPED:
+            index.collection = collection
+            indexes.append(index)
+    return indexes
 
 
 def _check(request: SearchRequest) -> None:
     asked = {collection.pk for collection in request.collections}
-    readable = prepared(
-        lambda: readable_collections(request.user).filter(pk__in=Many("collections")).order_by().values_list("pk"),
-        permission_of(request.user),
-    )
-    if not asked or len(readable.rows(collections=asked)) < len(asked):
-        raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
     if len(asked) > MOST_COLLECTIONS:
         raise InvalidSearchRequest(
             _("%(count)d collections are asked; at most %(most)d can be at once.")
@@ -87,15 +105,6 @@ def _beyond(request: SearchRequest) -> str:
             "Only the best %(most)d results are put into another order; make the question or the filters narrower."
         )
     return _("Only the best %(most)d results can be listed; make the question or the filters narrower.")
-
-
-def _serving_indexes(collections: Sequence[Collection]) -> list[VectorIndex]:
-    def serving_now() -> QuerySet[VectorIndex]:
-        serving = Collection.objects.filter(pk__in=Many("collections")).values("serving_index")
-        indexes = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(pk__in=serving)
-        return indexes.select_related("profile", "collection").order_by("collection__name", "pk")
-
-    return prepared(serving_now).rows(collections=[collection.pk for collection in collections])
 
 
 def _are_dropped(indexes: Sequence[VectorIndex]) -> bool:

@@ -1,12 +1,10 @@
 """The semantic leg: the passages whose vectors are nearest to the question's, from the store or from SQL."""
 
-import dataclasses
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +20,20 @@ from collections_app.exceptions import (
 from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.prepared import Many, prepared
 from collections_app.projection import readable_collection
-from collections_app.vectors import UNIT_TOLERANCE, as_vector, is_usable, live_vectors
+from collections_app.vectors import as_vector, is_usable, live_vectors
 from collections_app.vectorstores import Match, load_vector_store
 from search_app import resident
 from search_app.degradation import Code, because, partial
 from search_app.leg import Found, Measure
 from search_app.lexical import LexicalLeg
+from search_app.memory_search import MemoryNotUsable, MemorySearch
 from search_app.planner import (
-    MOST_FETCHED,
-    WIDENING,
     Counts,
     InMemory,
     Kept,
     Plan,
     Strategy,
+    Why,
     plan_filtered,
     plan_memory,
     plan_search,
@@ -44,7 +42,7 @@ from search_app.ranking import Candidate, Ranking
 from search_app.resident import View
 from search_app.scope import Scope
 from search_app.stopwatch import Round, Stopwatch
-from search_app.vector_memory import Compared, Mask
+from search_app.vector_memory import Mask
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +66,6 @@ class StoreNotUsable(VectorStoreError):
         self.code = code
 
 
-class MemoryNotUsable(Exception):
-    """What is in memory is not what SQL has."""
-
-
 @dataclass(frozen=True, slots=True)
 class SemanticLeg:
     """Finds the documents in scope nearest to `vector`, float32 [d], of unit length."""
@@ -81,14 +75,16 @@ class SemanticLeg:
     watch: Stopwatch
     # Says which documents to compare when there is no time to compare them all.
     words: LexicalLeg
+    # Whether to rank by the words too, if memory answers: SQL is then asked once for both.
+    has_words_ranked: bool = False
     measure = Measure.COSINE
 
     def run(self, *, wanted: int) -> Found:
         """Find the `wanted` best documents. Whatever is wrong with the store, SQL answers, within EXACT_SECONDS."""
         start = time.perf_counter()
         found = self._run(wanted)
-        plan = dataclasses.replace(found.plan, milliseconds=(time.perf_counter() - start) * 1000)
-        return dataclasses.replace(found, plan=plan)
+        plan = replace(found.plan, milliseconds=(time.perf_counter() - start) * 1000)
+        return replace(found, plan=plan)
 
     def _run(self, wanted: int) -> Found:
         with self.watch.step("count"):
@@ -147,7 +143,7 @@ class SemanticLeg:
 
     def _compare(self, plan: Plan, document_ids: Sequence[int] | None) -> Found:
         """Compare every live passage of these documents, None for all in scope, as far as the time suffices."""
-        plan = dataclasses.replace(plan, strategy=Strategy.EXACT, fetch=0)
+        plan = replace(plan, strategy=Strategy.EXACT, fetch=0)
         ranking, compared, documents = Ranking(), 0, 0
         deadline = time.monotonic() + EXACT_SECONDS
         for part in _slices(self._newest_documents() if document_ids is None else document_ids):
@@ -182,28 +178,19 @@ class SemanticLeg:
     # --- from memory ----------------------------------------------------------------------------------------------
 
     def _from_memory(self, view: View, plan: Plan) -> Found:
-        """Compare every passage in memory that the filter keeps, and the best ones again with SQL's vectors.
-
-        More of them are asked about until enough are in scope, and until none that was not asked about could be better.
-        """
+        """Compare every passage in memory that the filter keeps, and the best ones again with SQL's vectors."""
         kept, plan = self._kept_in_memory(view, plan)
-        with self.watch.step("compare"):
-            compared = view.memory.compare(self.vector, kept)
-        ranking, asked, fetch = Ranking(), 0, plan.fetch
-        every: dict[int, float] = {}
-        while asked < compared.count:
-            rows, similarities = compared.take(fetch)
-            asked += len(rows)
-            plan = dataclasses.replace(plan, rounds=plan.rounds + 1)
-            named = dict(zip(view.memory.chunk_ids[rows].tolist(), similarities.tolist(), strict=True))
-            with self.watch.step("check"):
-                is_any = self._offer_named(ranking, named, compared.largest_error)
-            every |= named
-            self.watch.note(Round(self.measure, asked=fetch, named=dict(every), kept=len(ranking)))
-            if self._is_enough(ranking, plan.wanted, compared, asked) or not (is_any or self.scope.is_readable()):
-                break
-            fetch = min(fetch * WIDENING, MOST_FETCHED)
-        return Found(ranking=ranking, plan=plan, candidates=compared.count)
+        search = MemorySearch(
+            self.scope,
+            self.vector,
+            view.memory,
+            self.watch,
+            offer=self._offer,
+            words=self.words if self.has_words_ranked else None,
+        )
+        compared = search.run(plan, kept)
+        legs = {Measure.COSINE: search.near, Measure.BM25: search.named} if self.has_words_ranked else {}
+        return Found(ranking=search.near, plan=replace(plan, rounds=search.rounds), candidates=compared, legs=legs)
 
     def _kept_in_memory(self, view: View, plan: Plan) -> tuple[Mask | None, Plan]:
         if not self.scope.is_filtered:
@@ -215,41 +202,7 @@ class SemanticLeg:
             are_single = view.documents == view.memory.passages
             documents = chunks if are_single else view.memory.count_documents(rows)
             kept = Kept(documents=documents, of_documents=view.documents, chunks=chunks)
-        return rows, dataclasses.replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
-
-    def _offer_named(self, ranking: Ranking, named: Mapping[int, float], largest_error: float) -> bool:
-        """Offer passages in scope by SQL's vectors; return whether there were any. Raises MemoryNotUsable."""
-        superseded: set[int] = set()
-        dimensions = self.scope.index.profile.dimensions
-        known = self.scope.read(
-            named, lambda chunks: chunks.values_list("pk", "document", "state", "embedding__vector")
-        )
-        live: list[tuple[int, int, bytes]] = []
-        for chunk_id, document_id, state, raw in known:
-            if state == ChunkState.RETIRED:
-                superseded.add(document_id)
-            elif state == ChunkState.LIVE and raw is not None and len(raw) == 4 * dimensions:
-                live.append((chunk_id, document_id, bytes(raw)))
-        matrix = as_vector(b"".join(raw for _chunk, _document, raw in live)).reshape(len(live), dimensions)
-        usable = np.abs(np.linalg.norm(matrix, axis=1) - 1) < UNIT_TOLERANCE
-        for (chunk_id, document_id, _raw), similarity, is_sound in zip(
-            live, (matrix @ self.vector).tolist(), usable.tolist(), strict=True
-        ):
-            if is_sound and abs(similarity - named[chunk_id]) > largest_error:
-                logger.warning("What memory holds of index %s is not what SQL has.", self.scope.index.pk)
-                raise MemoryNotUsable
-            if isfinite(similarity):
-                ranking.offer(Candidate(document_id, chunk_id, similarity))
-        if superseded:
-            self._offer(ranking, sorted(superseded))
-        return bool(known)
-
-    def _is_enough(self, ranking: Ranking, wanted: int, compared: Compared, asked: int) -> bool:
-        if len(ranking) < wanted:
-            return False
-        # Of very many that are alike, it does not matter which are shown.
-        worst = ranking.slice(wanted - 1, wanted)
-        return not worst or worst[0].score >= compared.best_left + compared.likely_error or asked >= MOST_FETCHED
+        return rows, replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
 
     # --- from the store -------------------------------------------------------------------------------------------
 
@@ -259,11 +212,11 @@ class SemanticLeg:
             found = self._overfetch(plan, view)
         except StoreNotUsable as error:
             if view:
-                instead = plan_memory(plan, kept=None, reason="The store cannot answer now.")
+                instead = plan_memory(plan, Why.STORE_IS_DOWN)
                 found = self._from_memory(view, instead)
             else:
                 found = self._from_sql(plan)
-            return dataclasses.replace(found, degraded=(because(error.code), *found.degraded))
+            return replace(found, degraded=(because(error.code), *found.degraded))
         return found
 
     def _overfetch(self, plan: Plan, view: View | None) -> Found:
@@ -272,12 +225,11 @@ class SemanticLeg:
             raise StoreNotUsable(Code.STORE_FILLING)
         if view or self.scope.is_filtered:
             ranking, named = self._ask(name, plan.fetch)
-            plan = dataclasses.replace(plan, rounds=1)
+            plan = replace(plan, rounds=1)
             if len(ranking) >= plan.wanted:
                 return Found(ranking=ranking, plan=plan, candidates=named)
             if view:
-                reason = "What the store named first held too few that the filter keeps."
-                return self._from_memory(view, plan_memory(plan, kept=None, reason=reason))
+                return self._from_memory(view, plan_memory(plan, Why.STORE_NAMED_TOO_FEW))
             with self.watch.step("count"):
                 kept = self.scope.keep()
             plan = plan_filtered(plan, kept.counts)
@@ -289,7 +241,7 @@ class SemanticLeg:
         fetch: int | None = plan.fetch
         while fetch is not None:
             ranking, named = self._ask(name, fetch)
-            plan = dataclasses.replace(plan, rounds=plan.rounds + 1)
+            plan = replace(plan, rounds=plan.rounds + 1)
             if len(ranking) >= plan.wanted:
                 return Found(ranking=ranking, plan=plan, candidates=named)
             fetch = plan.widened(fetch) if named >= fetch else None

@@ -22,7 +22,7 @@ _COPIED_BELOW = 0.25
 _ROOM, _LEAST_ROOM = 1.125, 1024
 # Errors of rounding in a sum are independent; none of a million sums is off by so many standard deviations.
 _DEVIATIONS = 6.0
-# A table of documents with a flag each is quicker than sorting them, up to this many.
+# A table with a flag for each id is quicker than sorting them, up to this many.
 _TABLE = 50_000_000
 
 
@@ -36,7 +36,8 @@ class VectorMemory:
     """Passages by row: `chunk_ids`, `document_ids`, `codes`, `scales`; the first `size` rows are written.
 
     Immutable for who reads it: `extended` writes behind the rows of all earlier ones, so only the latest may be
-    extended, by one thread at a time. `alive` [size] are the rows that have not been retired.
+    extended, by one thread at a time. `alive` [size] are the rows that have not been retired; `ascends` says that the
+    passages' ids do.
     """
 
     chunk_ids: Ids
@@ -44,6 +45,7 @@ class VectorMemory:
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
     alive: Mask
+    ascends: bool = True
 
     @classmethod
     def with_room_for(cls, passages: int, dimensions: int) -> "VectorMemory":
@@ -73,7 +75,7 @@ class VectorMemory:
 
     def extended(self, chunk_ids: Ids, document_ids: Ids, matrix: NDArray[np.float32]) -> "VectorMemory":
         """Return one with these passages too; vectors that are not finite, and passages that it has, are left out."""
-        new = np.isfinite(matrix).all(axis=1) & ~np.isin(chunk_ids, self.chunk_ids[: self.size])
+        new = np.isfinite(matrix).all(axis=1) & (self.rows_of_passages(chunk_ids) < 0)
         size, count = self.size, int(np.count_nonzero(new))
         if not count:
             return self
@@ -81,30 +83,41 @@ class VectorMemory:
         rows = slice(size, size + count)
         memory.chunk_ids[rows], memory.document_ids[rows] = chunk_ids[new], document_ids[new]
         memory.codes[rows], memory.scales[rows] = quantise(matrix[new])
-        return replace(memory, alive=np.concatenate([self.alive, np.ones(count, dtype=np.bool_)]))
+        added = memory.chunk_ids[max(0, size - 1) : size + count]
+        return replace(
+            memory,
+            alive=np.concatenate([self.alive, np.ones(count, dtype=np.bool_)]),
+            ascends=self.ascends and bool((added[1:] > added[:-1]).all()),
+        )
 
     def without(self, chunk_ids: Ids) -> "VectorMemory":
         """Return one in which these passages are retired."""
         if not len(chunk_ids):
             return self
-        return replace(self, alive=self.alive & ~np.isin(self.chunk_ids[: self.size], chunk_ids))
+        return replace(self, alive=self.alive & ~are_among(self.chunk_ids[: self.size], chunk_ids))
 
     def rows_of(self, document_ids: Ids) -> Mask:
         """Return the rows of these documents as a mask [size]."""
-        return np.isin(self.document_ids[: self.size], document_ids)
+        return are_among(self.document_ids[: self.size], document_ids)
+
+    def rows_of_passages(self, chunk_ids: Ids) -> Ids:
+        """Return the row of each passage, -1 for one that is not here: [n]."""
+        known = self.chunk_ids[: self.size]
+        order = None if self.ascends else np.argsort(known, kind="stable")
+        places = np.searchsorted(known, chunk_ids, sorter=order)
+        rows = places if order is None else np.append(order, 0)[places]
+        rows = np.minimum(rows, self.size - 1)
+        return np.where(known[rows] == chunk_ids, rows, -1) if self.size else np.full(len(chunk_ids), -1)
+
+    def drops(self, chunk_ids: Ids, kept: Mask) -> Mask:
+        """Return which passages are in rows that are not `kept` [size]; one that is not here is not dropped."""
+        return are_among(chunk_ids, self.chunk_ids[: self.size][~kept])
 
     def count_documents(self, kept: Mask | None = None) -> int:
         """Return of how many documents there are passages alive, in all or among the rows `kept`."""
         documents = self.document_ids[: self.size][self.alive if kept is None else self.alive & kept]
-        if not len(documents):
-            return 0
-        lowest = int(documents.min())
-        width = int(documents.max()) - lowest + 1
-        if width > _TABLE:
-            return len(np.unique(documents))
-        table = np.zeros(width, dtype=np.bool_)
-        table[documents - lowest] = True
-        return int(np.count_nonzero(table))
+        table, _before = _table_of(documents)
+        return len(np.unique(documents)) if table is None else int(np.count_nonzero(table))
 
     def compare(self, vector: NDArray[np.float32], kept: Mask | None = None) -> "Compared":
         """Compare a question, float32 [d], with the rows that are alive and `kept` [size], None for all of them."""
@@ -117,7 +130,8 @@ class VectorMemory:
             dots, scales = _dots(self.codes[: self.size], question), self.scales[: self.size]
             if len(rows) < self.size:
                 dots, scales = dots[rows], scales[rows]
-        similarities = (dots * (scales * scale)).astype(np.float32)
+        similarities = np.empty(len(dots), dtype=np.float32)
+        np.multiply(dots, scales * scale, out=similarities, casting="unsafe")
         largest = float(scales.max(initial=0.0))
         rounding = float(np.linalg.norm(vector - question * scale))
         return Compared(
@@ -134,38 +148,101 @@ class VectorMemory:
         larger.codes[:size], larger.scales[:size] = self.codes[:size], self.scales[:size]
         return larger
 
+    def may_be_nearest(self, compared: "Compared", document_ids: Ids) -> Ids:
+        """Return the compared rows of these documents that may be a document's nearest, but for a miracle."""
+        rows = np.flatnonzero(self.rows_of(document_ids))
+        similarities = compared.of(rows)
+        were_compared = ~np.isnan(similarities)
+        rows, similarities = rows[were_compared], similarities[were_compared]
+        if not len(rows):
+            return rows
+        order = np.argsort(self.document_ids[rows], kind="stable")
+        rows, similarities = rows[order], similarities[order]
+        _documents, starts, sizes = np.unique(self.document_ids[rows], return_index=True, return_counts=True)
+        nearest = np.repeat(np.maximum.reduceat(similarities, starts), sizes)
+        return rows[similarities >= nearest - 2 * compared.likely_error]
+
 
 class Compared:
-    """Similarities of rows, off by `likely_error` but for a miracle, and by `largest_error` never (unit vectors).
+    """Similarities of rows, which ascend, off by `likely_error` but for a miracle, and by `largest_error` never.
 
-    `best_left` is the highest of the rows that have not been taken, -inf if there are none.
+    That holds for unit vectors. `best_left` is the highest of the rows that were not taken, -inf if there are none.
     """
 
     def __init__(
         self, *, rows: Ids, similarities: NDArray[np.float32], likely_error: float, largest_error: float
     ) -> None:
-        self.count = len(rows)
+        self.rows, self.similarities = rows, similarities
         self.likely_error, self.largest_error = likely_error, largest_error
-        self._rows, self._similarities = rows, similarities
-        # How the last ones were taken: rows in an order in which so many of the best come first.
-        self._order: Ids | None = None
-        self._taken = 0
+        self.count = len(rows)
         self.best_left = float(similarities.max(initial=-np.inf))
+        # The places in both that were taken.
+        self._taken = np.empty(0, dtype=np.int64)
+
+    @property
+    def taken(self) -> int:
+        return len(self._taken)
+
+    def nth(self, place: int) -> float:
+        """Return the similarity of which so many rows have no less, the least one where there are fewer rows."""
+        place = min(max(place, 1), self.count)
+        return float(np.partition(self.similarities, self.count - place)[self.count - place]) if place else -np.inf
+
+    def count_down_to(self, similarity: float) -> int:
+        """Return how many rows have at least this similarity."""
+        return int(np.count_nonzero(self.similarities >= similarity))
+
+    def down_to(self, similarity: float) -> tuple[Ids, NDArray[np.float32]]:
+        """Return the rows that have at least this similarity, and theirs."""
+        places = np.flatnonzero(self.similarities >= similarity)
+        return self.rows[places], self.similarities[places]
 
     def take(self, limit: int) -> tuple[Ids, NDArray[np.float32]]:
         """Take out the `limit` best rows that are left, in no order, with their similarities."""
-        if self._order is not None:
-            rest = self._order[self._taken :]
-            self._rows, self._similarities, self._order = self._rows[rest], self._similarities[rest], None
-        if limit < len(self._rows):
-            # What stands at `limit` is the best of what is left.
-            self._order = np.argpartition(-self._similarities, limit)
-            self._taken, self.best_left = limit, float(self._similarities[self._order[limit]])
-            best = self._order[:limit]
-            return self._rows[best], self._similarities[best]
-        taken = self._rows, self._similarities
-        self._rows, self._similarities, self.best_left = self._rows[:0], self._similarities[:0], -np.inf
-        return taken
+        limit = min(limit, self.count - self.taken)
+        if limit <= 0:
+            return self.rows[:0], self.similarities[:0]
+        left = self.similarities
+        if self.taken:
+            left = left.copy()
+            left[self._taken] = -np.inf
+        # Finding the least of the best, and then who has as much, takes a tenth of the time of having the best named.
+        ordered = np.partition(left, [max(0, self.count - limit - 1), self.count - limit])
+        best = np.flatnonzero(left >= ordered[self.count - limit])
+        if len(best) > limit:
+            best = best[np.argpartition(left[best], len(best) - limit)[len(best) - limit :]]
+        self._taken = np.concatenate([self._taken, best])
+        self.best_left = float(ordered[self.count - limit - 1]) if self.taken < self.count else -np.inf
+        return self.rows[best], self.similarities[best]
+
+    def of(self, rows: Ids) -> NDArray[np.float32]:
+        """Return the similarities of these rows, NaN for those that were not compared: [n]."""
+        if not self.count:
+            return np.full(len(rows), np.nan, dtype=np.float32)
+        places = np.minimum(np.searchsorted(self.rows, rows), self.count - 1)
+        return np.where(self.rows[places] == rows, self.similarities[places], np.float32(np.nan))
+
+
+def are_among(ids: Ids, wanted: Ids) -> Mask:
+    """Return which `ids` are among those `wanted`: as NumPy's isin does, in a sixth of the time."""
+    table, before = _table_of(wanted)
+    return np.isin(ids, wanted) if table is None else table.take(ids - before, mode="clip")
+
+
+def _table_of(ids: Ids) -> tuple[Mask | None, int]:
+    """Return a flag for each number from the one before the lowest id up to the one after the highest, and the first.
+
+    There is no table where these are too many. Both ends are off, and stand for all that is beyond them.
+    """
+    if not len(ids):
+        return np.zeros(1, dtype=np.bool_), 0
+    before = int(ids.min()) - 1
+    width = int(ids.max()) - before
+    if width > _TABLE:
+        return None, before
+    table = np.zeros(width + 2, dtype=np.bool_)
+    table[ids - before] = True
+    return table, before
 
 
 def _dots(codes: NDArray[np.int8], question: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Chunks that have a term of the question, in no order: ids int64 [n] and scores float64 [n]."""
+    """Chunks that have a term of the question, in the order of their ids: int64 [n], and scores float64 [n]."""
 
     chunks: NDArray[np.int64]
     scores: NDArray[np.float64]
@@ -37,12 +37,19 @@ class Scores:
         return len(self.chunks)
 
     def among(self, chunk_ids: NDArray[np.int64]) -> "Scores":
-        """Return those of the given chunks."""
-        there = np.isin(self.chunks, chunk_ids)
-        return Scores(self.chunks[there], self.scores[there])
+        """Return those of the given chunks, which are few and may be given in any order."""
+        wanted = np.unique(chunk_ids)
+        places = np.searchsorted(self.chunks, wanted)
+        inside = places < len(self.chunks)
+        places, wanted = places[inside], wanted[inside]
+        return self.where(places[self.chunks[places] == wanted])
+
+    def where(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Scores":
+        """Return those at the chosen places, which ascend, or that are marked."""
+        return Scores(self.chunks[chosen], self.scores[chosen])
 
     def best(self, count: int) -> "Scores":
-        """Return at most `count` chunks, by descending score, then id."""
+        """Return at most `count` chunks, by descending score, then id: they alone are not in the order of ids."""
         chunks, scores = self.chunks, self.scores
         if count < len(scores):
             # Sorting a hundred thousand scores takes longer than making them.
@@ -79,10 +86,12 @@ def score(parts: Sequence[Part], question: Mapping[int, int]) -> Scores:
     held = holders(parts, terms)
     weights = {term: question[term] * statistics.idf(held[term]) for term in terms if held[term]}
     scored = [_score_part(part, there, weights, statistics) for part, there in zip(parts, kept, strict=True)]
-    return Scores(
-        np.concatenate([np.empty(0, np.int64), *(chunks for chunks, _ in scored)]),
-        np.concatenate([np.empty(0, np.float64), *(scores for _, scores in scored)]),
-    )
+    chunks = np.concatenate([np.empty(0, np.int64), *(chunks for chunks, _ in scored)])
+    scores = np.concatenate([np.empty(0, np.float64), *(scores for _, scores in scored)])
+    if (chunks[1:] < chunks[:-1]).any():
+        order = np.argsort(chunks, kind="stable")
+        chunks, scores = chunks[order], scores[order]
+    return Scores(chunks, scores)
 
 
 def holders(parts: Sequence[Part], terms: Iterable[int]) -> dict[int, int]:

@@ -5,6 +5,7 @@ into 2**bits buckets by the first bits of a term's number, so that a question re
 buckets of fewer bits hold whole buckets of more.
 """
 
+from collections.abc import Collection as Sized
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -39,13 +40,16 @@ class Postings:
     counts: NDArray[np.uint16]
 
     @classmethod
-    def of(cls, bags: Sequence[Bag]) -> Self:
-        """Turn bags round; the position of each is its place in the sequence."""
+    def of(cls, bags: Sequence[Bag], *, among: Sized[int] | None = None) -> Self:
+        """Turn bags round; the position of each is its place in the sequence. With `among`, only these terms count."""
         if not bags:
             return cls.joined([])
         sizes = [len(bag.terms) for bag in bags]
         positions = np.repeat(np.arange(len(bags), dtype=np.uint32), sizes)
         terms, counts = np.concatenate([bag.terms for bag in bags]), np.concatenate([bag.counts for bag in bags])
+        if among is not None:
+            wanted = np.isin(terms, np.fromiter(among, np.uint64, len(among)))
+            terms, positions, counts = terms[wanted], positions[wanted], counts[wanted]
         return cls(terms, positions, counts)._sorted()
 
     @classmethod

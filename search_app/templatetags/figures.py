@@ -8,6 +8,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from search_app.plan_reasons import in_words
+from search_app.planner import Reason
+
 register = template.Library()
 
 _STEPS = {
@@ -36,6 +39,13 @@ _SOURCES = {
     "calibrated": gettext_lazy("learned from its passages"),
     "default": gettext_lazy("assumed; nothing was learned yet"),
 }
+_STANDINGS = {
+    "there": gettext_lazy("yes"),
+    "not_yet": gettext_lazy("not yet; it is read while searches go on"),
+    "too_few": gettext_lazy("no; SQL compares so few passages as quickly"),
+    "too_large": gettext_lazy("no; it does not fit into VECTOR_MEMORY_MB, so the store names and SQL checks"),
+    "off": gettext_lazy("no; VECTOR_MEMORY_MB is 0"),
+}
 _LEGS = {"cosine": gettext_lazy("meaning"), "bm25": gettext_lazy("words")}
 _WHY = {
     "unknown": gettext_lazy("no passage of this index by that id"),
@@ -49,6 +59,18 @@ _WHY = {
 def grouped(value: int) -> str:
     """Return a whole number with its thousands set apart as the reader's language does it: 12,034."""
     return str(number_format(value, force_grouping=True))
+
+
+@register.filter
+def plan_reason(reason: Reason) -> str:
+    """Return why a plan was chosen in words."""
+    return in_words(reason)
+
+
+@register.filter
+def standing_name(standing: str) -> str:
+    """Return whether an index is in memory, in words."""
+    return str(_STANDINGS[standing])
 
 
 @register.filter

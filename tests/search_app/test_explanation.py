@@ -80,6 +80,18 @@ def test_the_page_shows_it_and_the_results_lead_there(client: Client, films: Col
         assert said in explained_page.text, said
 
 
+def test_the_page_gives_the_planners_reason_in_chinese_and_the_api_its_code_and_english(
+    client: Client, films: Collection
+) -> None:
+    chinese = {"accept-language": "zh-hans"}
+    page = Page(client.get("/explain/", {"q": "astronaut", "collection": "films"}, headers=chinese))
+    assert "文档集只有 5 个段落；逐一比较既快又精确。" in page.text
+    asked = {"q": "astronaut", "collection": "films", "explain": "true"}
+    (part,) = client.get("/api/v1/search", asked, headers=chinese).json()["explanation"]["collections"]
+    told = (part["reason_code"], part["reason"])
+    assert told == ("few_passages", "The collection has 5 passages; comparing each is quick and exact.")
+
+
 def test_the_page_of_a_search_that_cannot_be_run_names_the_remedy(client: Client, films: Collection) -> None:
     response = client.get("/explain/", {"q": "x", "yeer": "1"})
     assert (response.status_code, "no filter “yeer”" in Page(response).text) == (400, True)

@@ -1,7 +1,9 @@
 """Which way is chosen to find the best documents."""
 
 import pytest
+from django.utils import translation
 
+from search_app.plan_reasons import in_english, in_words
 from search_app.planner import (
     COSTS,
     EXACT_CHUNKS,
@@ -11,7 +13,9 @@ from search_app.planner import (
     InMemory,
     Kept,
     Plan,
+    Reason,
     Strategy,
+    Why,
     overfetch_cost,
     plan_filtered,
     plan_search,
@@ -63,7 +67,7 @@ def test_few_kept_passages_are_compared_one_by_one() -> None:
 def test_a_filter_that_keeps_next_to_nothing_of_very_much_is_answered_from_sql() -> None:
     plan = second(documents=6_000, of_documents=2_000_000)
     assert plan.strategy is Strategy.EXACT
-    assert "0.30%" in plan.reason
+    assert plan.reason == Reason(Why.LITTLE_KEPT, share=0.003)
 
 
 @pytest.mark.parametrize(("documents", "of_documents", "chunks"), [(0, 0, 0), (0, 9, 0), (6000, 0, MANY)])
@@ -92,7 +96,7 @@ def with_memory(passages: int, *, kept: int | None = None, wanted: int = 11, is_
 @pytest.mark.parametrize("kept", [0, 1, 10, 1_000, 10_000, 50_000, 100_000])
 def test_a_filter_whose_passages_are_known_is_answered_in_memory_up_to_a_hundred_thousand(kept: int) -> None:
     plan = with_memory(100_000, kept=kept)
-    assert (plan.strategy, plan.fetch) == (Strategy.MEMORY, 43)
+    assert (plan.strategy, plan.fetch) == (Strategy.MEMORY, 11)
 
 
 def test_a_filter_that_keeps_much_of_very_much_is_answered_by_the_store() -> None:
@@ -131,6 +135,19 @@ def test_a_bet_costs_what_is_lost_with_it() -> None:
 
 def test_a_plan_tells_programs_what_it_is() -> None:
     told = with_memory(100_000, kept=1_000).as_json()
-    assert (told["strategy"], told["wanted"], told["fetch"], told["kept"]) == ("memory", 11, 43, None)
+    assert (told["strategy"], told["wanted"], told["fetch"], told["kept"]) == ("memory", 11, 11, None)
     assert set(told["considered"]) == {"memory", "overfetch"}
-    assert "1,000 kept passages" in told["reason"]
+    assert told["reason"] == "memory_is_quick"
+
+
+@pytest.mark.parametrize("why", Why)
+def test_every_reason_is_told_in_the_language_of_who_reads_it_and_in_english_to_programs(why: Why) -> None:
+    reason = Reason(why, passages=12_345, share=0.003)
+    with translation.override("zh-hans"):
+        chinese, english = in_words(reason), in_english(reason)
+    with translation.override("en"):
+        assert in_words(reason) == english
+    assert (english.isascii(), chinese.isascii()) == (True, False)
+    assert [character for character in english if character.isdigit()] == [
+        character for character in chinese if character.isdigit()
+    ]

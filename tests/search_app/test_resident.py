@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from collections_app import changes, redeclaration, services
+from collections_app.lexical import Scores
 from collections_app.models import (
     Chunk,
     ChunkState,
@@ -17,8 +18,9 @@ from collections_app.models import (
 )
 from search_app import resident
 from search_app.filters import Expression, Not, Phrase, all_of
+from search_app.lexical import LexicalLeg
 from search_app.planner import Strategy
-from search_app.resident import View
+from search_app.resident import Standing, View
 from search_app.scope import Scope
 from search_app.search import Mode, SearchResponse
 from tests.conftest import Drain, save, serving_index
@@ -283,6 +285,48 @@ def test_it_is_built_by_a_thread_when_it_is_asked_for_a_second_time(
     assert built == [serving_index(library).pk]
 
 
+@pytest.mark.parametrize("colour", [None, "red", "nothing"])
+@pytest.mark.parametrize("question", ["Book number 4 speaks of topic 4", "second passage", "words that nobody has"])
+def test_meaning_and_words_asked_for_together_give_what_both_give_from_sql(
+    library: Collection, remember: Remember, question: str, colour: str | None
+) -> None:
+    kept = where(library, colour=colour) if colour else where(library)
+    from_sql = ask(library, question, limit=60, filter=kept)
+    remember(library)
+    from_memory = ask(library, question, limit=60, filter=kept)
+    assert from_sql.plan
+    assert from_memory.plan
+    assert (from_sql.plan.strategy, from_memory.plan.strategy) == (Strategy.EXACT, Strategy.MEMORY)
+    assert len(from_memory.hits) == {None: 60, "red": 20, "nothing": 0}[colour]
+    assert keys(from_memory) == keys(from_sql)
+    for ours, other in zip(from_memory.hits, from_sql.hits, strict=True):
+        assert ours.score == pytest.approx(other.score, abs=1e-6)
+
+
+def test_a_document_that_is_saved_after_both_have_named_answers_with_its_new_text(
+    library: Collection, drain: Drain, remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(library)
+    genuine, saved = LexicalLeg.score, []
+
+    def save_then(leg: LexicalLeg) -> Scores:
+        scores = genuine(leg)
+        if not saved:
+            saved.append(True)
+            save(library, "book 41", "Book number 41 speaks of topic 6, anew.")
+            drain(library)
+        return scores
+
+    monkeypatch.setattr(LexicalLeg, "score", save_then)
+    response = ask(library, "Book number 41 speaks of topic 6.", limit=3)
+    assert response.plan
+    assert response.plan.strategy is Strategy.MEMORY
+    assert {hit.document.key: hit.chunk.text for hit in response.hits}["book 41"].startswith("Book number 41 speaks")
+    assert saved
+    assert Chunk.objects.get(pk=response.hits[keys(response).index("book 41")].chunk.pk).state == ChunkState.LIVE
+    assert "anew" in Document.objects.get(key="book 41").text
+
+
 def test_it_keeps_to_its_limit_and_says_what_it_takes(
     library: Collection, films: Collection, remember: Remember, settings: Any
 ) -> None:
@@ -298,8 +342,11 @@ def test_it_keeps_to_its_limit_and_says_what_it_takes(
     assert [residence.index_id for residence in resident.residences()] == [films.serving_index_id]
     settings.VECTOR_MEMORY_MB = 0.001
     assert not resident.build(serving_index(library))
+    assert resident.standing_of(serving_index(library)) is Standing.TOO_LARGE
+    assert resident.standing_of(serving_index(films)) is Standing.THERE
     settings.VECTOR_MEMORY_MB = 0
     assert view(films) is None
+    assert resident.standing_of(serving_index(films)) is Standing.OFF
 
 
 def test_a_new_generation_and_a_database_that_was_put_back_are_read_anew(

@@ -15,6 +15,7 @@ from search_app.explanation import Explanation, HitExplanation, as_json, explain
 from search_app.filters import all_of, parse_parameters
 from search_app.leg import Measure
 from search_app.parameters import EVERY
+from search_app.plan_reasons import in_words
 from search_app.question import parse_question
 from search_app.search import PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, search
 from search_app.sorting import parse_sort
@@ -98,7 +99,7 @@ class Command(BaseCommand):
     def _print_explanation(self, explanation: Explanation) -> None:
         for part in explanation.parts:
             self.stdout.write(self.style.MIGRATE_HEADING(f"{part.name}: {part.model}"))
-            self.stdout.write(f"  {part.strategy}: {part.reason}")
+            self.stdout.write(f"  {part.strategy}: {in_words(part.reason)}")
             self.stdout.write(f"  filter keeps {part.kept:,} of {part.of_documents:,} documents ({part.share:.2%})")
             for round_ in part.rounds:
                 self.stdout.write(
