@@ -9,13 +9,24 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
+from collections_app.accounting import Account
 from collections_app.embeddings import Embedder
+from collections_app.embeddings.base import Vectors
 from collections_app.ledger import in_future
-from collections_app.models import Chunk, ChunkState, Embedding, EmbeddingProfile, EmbeddingRole, VectorIndex
+from collections_app.models import (
+    Chunk,
+    ChunkState,
+    Embedding,
+    EmbeddingProfile,
+    EmbeddingRole,
+    IndexEntry,
+    VectorIndex,
+)
 from collections_app.prepared import Many, Parameter, prepared
 
 # What is read of chunks whose vectors are wanted: the last is None where it is missing.
@@ -68,39 +79,53 @@ def as_vector(raw: bytes | memoryview) -> NDArray[np.float32]:
 
 
 def embed_passages(
-    profile: EmbeddingProfile, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
+    account: Account, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
 ) -> dict[str, StoredVector]:
-    """Return the stored vector of each text, embedding only those that this profile has never embedded.
+    """Return the stored vector of each text, embedding only those that the account's profile has never embedded.
 
-    Vectors are committed slice by slice, so that what was embedded before an interruption is not embedded again.
-    `sign_of_life` is called before each slice and may raise to end the work.
+    Vectors are committed slice by slice, with what they took, so that what was embedded before an interruption is not
+    embedded again. `sign_of_life` is called before each slice and may raise to end the work. Raises BudgetUsedUp when
+    there is no room for the next text, with what fitted kept.
     """
+    profile = account.profile
     by_digest = {digest_of(text): text for text in texts}
     stored = _lookup(profile, list(by_digest))
     missing = [(digest, text) for digest, text in by_digest.items() if digest not in stored]
     # Equal lengths together: a batch takes as long as its longest text.
     missing.sort(key=lambda pair: len(pair[1]))
-    for start in range(0, len(missing), SLICE):
+    found, start = len(stored), 0
+    if not missing:
+        account.note_found(found)
+    while start < len(missing):
         sign_of_life()
-        part = missing[start : start + SLICE]
-        vectors = embedder.embed_passages([text for _, text in part])
-        Embedding.objects.bulk_create(
-            [
-                Embedding(
-                    profile=profile,
-                    role=EmbeddingRole.PASSAGE,
-                    digest=digest,
-                    vector=vector.astype("<f4").tobytes(),
-                    last_used_at=Now(),
-                )
-                # Two workers that insert the same rows in different orders would wait for each other.
-                for (digest, _), vector in sorted(zip(part, vectors, strict=True), key=lambda pair: pair[0][0])
-            ],
-            ignore_conflicts=True,
-        )
+        call = account.reserve(embedder, [text for _, text in missing[start : start + SLICE]])
+        part = missing[start : start + len(call.texts)]
+        with call:
+            vectors = embedder.embed_passages(call.texts)
+        with transaction.atomic():
+            _keep(profile, part, vectors)
+            call.settle(found=found)
         # As they are in SQL: another worker may have inserted one of them a moment before.
         stored |= _read(profile, [digest for digest, _ in part])
+        found, start = 0, start + len(part)
     return {text: stored[digest] for digest, text in by_digest.items()}
+
+
+def _keep(profile: EmbeddingProfile, part: Sequence[tuple[bytes, str]], vectors: Vectors) -> None:
+    Embedding.objects.bulk_create(
+        [
+            Embedding(
+                profile=profile,
+                role=EmbeddingRole.PASSAGE,
+                digest=digest,
+                vector=vector.astype("<f4").tobytes(),
+                last_used_at=Now(),
+            )
+            # Two workers that insert the same rows in different orders would wait for each other.
+            for (digest, _), vector in sorted(zip(part, vectors, strict=True), key=lambda pair: pair[0][0])
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:
@@ -182,8 +207,12 @@ def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
 
 
 def sweep_unused_vectors(*, unused_for: timedelta = timedelta(days=1), limit: int = 2000) -> int:
-    """Remove vectors that no chunk refers to and nobody asked for lately; return how many."""
-    stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None)
+    """Remove vectors that no chunk refers to and nobody asked for lately; return how many.
+
+    Those of a profile for whose budget documents wait are kept: they may be the first half of such a document.
+    """
+    waiting = IndexEntry.objects.filter(budget__isnull=False).values("index__profile")
+    stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None).exclude(profile__in=waiting)
     ids = list(stale.values_list("pk", flat=True)[:limit])
     unreferenced = Embedding.objects.filter(pk__in=ids).exclude(
         pk__in=Chunk.objects.filter(embedding__in=ids).values("embedding")

@@ -30,7 +30,7 @@ def context_of(document: Document, reference: Reference, query: str) -> Context 
     near = neighbours_of([chunk], count=1)[chunk.pk]
     query = clean_query(query)
     index = document.collection.serving_index
-    closest = closest_sentences(index.profile, query, [chunk.text])[0] if index and query else None
+    closest = closest_sentences(index, query, [chunk.text])[0] if index and query else None
     return Context(
         before=[other.text for other in near.before],
         passage=fragments(chunk.text, spans(chunk.text, query), close=closest),

@@ -16,6 +16,7 @@ class Code(StrEnum):
     EMBEDDER_PAUSED = "embedder_paused"
     EMBEDDER_CHANGED = "embedder_changed"
     EMBEDDER_FAILED = "embedder_failed"
+    BUDGET_USED_UP = "budget_used_up"
     QUESTION_REFUSED = "question_refused"
     STORE_DOWN = "store_down"
     STORE_PAUSED = "store_paused"
@@ -76,6 +77,10 @@ _TEXTS: Mapping[Code, Callable[[], str]] = {
         "one back, or to rebuild the index."
     ),
     Code.EMBEDDER_FAILED: lambda: _("The embedding model failed; an administrator finds the reason in the log."),
+    Code.BUDGET_USED_UP: lambda: _(
+        "The budget for the embedding model is used up, so questions cannot be compared by meaning until an "
+        "administrator raises it or its next period begins."
+    ),
     Code.QUESTION_REFUSED: lambda: _("The embedding model refuses this question; word it differently."),
     Code.WORDS_ALONE: lambda: _("These results were found by the words of the question alone."),
     Code.WORDS_RENEWED: lambda: _(

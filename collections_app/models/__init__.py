@@ -21,9 +21,22 @@ from collections_app.models.index import (
 from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
+from collections_app.models.usage import (
+    NO_COLLECTION,
+    Budget,
+    BudgetPeriod,
+    BudgetUnit,
+    Purpose,
+    Usage,
+    UsageReservation,
+)
 
 __all__ = [
+    "NO_COLLECTION",
     "AccessLevel",
+    "Budget",
+    "BudgetPeriod",
+    "BudgetUnit",
     "Chunk",
     "ChunkState",
     "Collection",
@@ -53,11 +66,14 @@ __all__ = [
     "Permission",
     "PhysicalCollection",
     "PhysicalState",
+    "Purpose",
     "Segment",
     "SegmentKind",
     "SiteIdentity",
     "SourceFile",
     "TrailRecord",
+    "Usage",
+    "UsageReservation",
     "User",
     "VectorIndex",
     "VectorStoreStatus",
