@@ -339,6 +339,7 @@ def progress(index: VectorIndex) -> dict[str, int]:
         indexed=Count("pk", filter=Q(state=EntryState.INDEXED)),
         failed=Count("pk", filter=Q(state=EntryState.FAILED)),
         pending=Count("pk", filter=Q(state=EntryState.PENDING)),
+        waiting=Count("pk", filter=Q(state=EntryState.PENDING, budget__isnull=False)),
         behind=Count("pk", filter=Q(indexed_revision__lt=F("wanted_revision"))),
     )
     return {name: int(value) for name, value in counts.items()}

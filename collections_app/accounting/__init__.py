@@ -4,7 +4,7 @@ What may cost money, or has a budget, is reserved in SQL before the call and set
 counted once it is done. Neither happens while a call is under way, and none of it once for each text.
 """
 
-from collections_app.accounting.budgets import Standing, applying, reconsider, standings
+from collections_app.accounting.budgets import Standing, amount_of, applying, reason, reconsider, standings
 from collections_app.accounting.calls import Account, Call, book_expired
 from collections_app.accounting.money import cost_of, in_currency
 from collections_app.accounting.recording import Amounts, flush
@@ -17,12 +17,14 @@ __all__ = [
     "Pace",
     "Standing",
     "Total",
+    "amount_of",
     "applying",
     "book_expired",
     "cost_of",
     "flush",
     "in_currency",
     "pace_of",
+    "reason",
     "reconsider",
     "standings",
     "totals",

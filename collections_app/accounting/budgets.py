@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import accumulate
 
 from django.db.models import Q, QuerySet, Sum
@@ -10,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from collections_app.accounting.money import BILLION, cost_of
+from collections_app.accounting.money import BILLION, cost_of, in_currency
 from collections_app.accounting.recording import today
 from collections_app.models import (
     Budget,
@@ -42,6 +43,26 @@ class Standing:
     @property
     def is_reached(self) -> bool:
         return self.budget.reached_at is not None
+
+    @property
+    def room(self) -> int:
+        return self.limit - self.spent
+
+    @property
+    def limit_in_unit(self) -> Decimal:
+        """What the budget allows: tokens, or money of its currency."""
+        return self._in_unit(self.limit)
+
+    @property
+    def spent_in_unit(self) -> Decimal:
+        return self._in_unit(self.spent)
+
+    @property
+    def room_in_unit(self) -> Decimal:
+        return self._in_unit(self.room)
+
+    def _in_unit(self, amount: int) -> Decimal:
+        return in_currency(amount) if self.budget.unit == BudgetUnit.MONEY else Decimal(amount)
 
     @property
     def share(self) -> float:

@@ -26,11 +26,13 @@ from collections_app.services.documents import (
     save_document,
     save_documents,
 )
-from collections_app.services.figures import Estimate, Progress, duration, estimate, progress
+from collections_app.services.estimates import Estimate, Sample, estimate
+from collections_app.services.figures import Progress, duration, progress
 from collections_app.services.indexes import (
     building_index,
     drop_index,
     drop_outlived,
+    index_to_fill,
     plan_index,
     rebuild_everything,
     standby_index,
@@ -44,6 +46,7 @@ __all__ = [
     "DocumentInput",
     "Estimate",
     "Progress",
+    "Sample",
     "Saved",
     "activate",
     "activate_soon",
@@ -59,6 +62,7 @@ __all__ = [
     "estimate",
     "finish_deletions",
     "free_slug",
+    "index_to_fill",
     "plan_index",
     "progress",
     "ready_to_activate",
