@@ -1,5 +1,29 @@
 """The admin: one module per area. Importing this package registers every model."""
 
-from collections_app.admin import account, chunk, collection, document, embedding, entry, index, site, source
+from collections_app.admin import (
+    account,
+    budget,
+    chunk,
+    collection,
+    document,
+    embedding,
+    entry,
+    index,
+    site,
+    source,
+    usage,
+)
 
-__all__ = ["account", "chunk", "collection", "document", "embedding", "entry", "index", "site", "source"]
+__all__ = [
+    "account",
+    "budget",
+    "chunk",
+    "collection",
+    "document",
+    "embedding",
+    "entry",
+    "index",
+    "site",
+    "source",
+    "usage",
+]

@@ -1,8 +1,10 @@
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from collections_app.models.base import PublicModel
@@ -58,6 +60,10 @@ class EmbeddingProfile(PublicModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.price and not self.currency:
+            raise ValidationError({"currency": gettext("Name the currency of the price, such as USD or CNY.")})
 
 
 class EmbeddingRole(models.TextChoices):

@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
@@ -163,8 +164,29 @@ class Budget(PublicModel):
         ]
 
     def __str__(self) -> str:
-        of = " / ".join(str(part) for part in (self.profile, self.collection) if part)
-        return f"{of}: {self.in_words()}"
+        return f"{self.of_what()}: {self.in_words()}"
+
+    def clean(self) -> None:
+        """Refuse what could never hold or never be reached; take the currency of the profile where none is given."""
+        if self.profile is None and self.collection is None:
+            raise ValidationError(gettext("Choose a profile, a collection, or both: a budget is for something."))
+        if self.unit == BudgetUnit.TOKENS:
+            self.currency = ""
+            return
+        if self.profile and not self.profile.price:
+            text = gettext("The profile has no price, so it never costs money. Give it one, or set a budget in tokens.")
+            raise ValidationError({"unit": text})
+        if self.profile:
+            self.currency = self.currency or self.profile.currency
+        if not self.currency:
+            raise ValidationError({"currency": gettext("Name the currency of the money, such as USD or CNY.")})
+        if self.profile and self.currency != self.profile.currency:
+            text = gettext("The profile is paid in %(currency)s; a budget in another currency would never be reached.")
+            raise ValidationError({"currency": text % {"currency": self.profile.currency}})
+
+    def of_what(self) -> str:
+        """Return the names of what it is for."""
+        return " / ".join(str(part) for part in (self.profile, self.collection) if part)
 
     def in_words(self) -> str:
         """Return the amount and the period: "5 USD a month"."""
