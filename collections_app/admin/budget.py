@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from unfold.decorators import display
 
 from collections_app import accounting
@@ -121,7 +121,7 @@ def state_tag(budget: Budget) -> str:
 
 def used_bar(standing: Standing) -> str:
     """Return a bar of what is used, with the numbers beneath."""
-    unit = standing.budget.currency or _("tokens")
+    unit = standing.budget.currency or pgettext("unit", "tokens")
     words = _("%(spent)s of %(limit)s %(unit)s") % {
         "spent": cells.amount(standing.spent_in_unit),
         "limit": cells.amount(standing.limit_in_unit),

@@ -2,6 +2,7 @@
 
 from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from collections_app import accounting, services
 from collections_app.admin import cells
@@ -37,7 +38,7 @@ def estimate_facts(figures: services.Estimate) -> list[Fact]:
             % {
                 "budget": standing.budget,
                 "room": cells.amount(standing.room_in_unit),
-                "unit": standing.budget.currency or _("tokens"),
+                "unit": standing.budget.currency or pgettext("unit", "tokens"),
             },
         )
         for standing in figures.short

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from collections_app.models.base import PublicModel
@@ -191,7 +191,7 @@ class Budget(PublicModel):
     def in_words(self) -> str:
         """Return the amount and the period: "5 USD a month"."""
         amount = number_format(self.amount.normalize(), force_grouping=True, use_l10n=True)
-        unit = self.currency if self.unit == BudgetUnit.MONEY else gettext("tokens")
+        unit = self.currency if self.unit == BudgetUnit.MONEY else pgettext("unit", "tokens")
         words = gettext("%(amount)s %(unit)s %(period)s")
         return words % {"amount": amount, "unit": unit, "period": self.get_period_display()}
 
