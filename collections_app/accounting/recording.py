@@ -52,6 +52,7 @@ class Amounts:
 
 _AMOUNTS = tuple(field.name for field in fields(Amounts))
 _PAYER = tuple(field.name for field in fields(Payer))
+_FIELDS = {field.name: field for field in Usage._meta.concrete_fields}
 # A name may have changed since the row was begun.
 _NAMES = ("profile_name", "collection_name")
 
@@ -77,7 +78,7 @@ def add(payer: Payer, amounts: Amounts) -> None:
     """Add to the usage of a day, in one statement that is atomic by itself. May be part of the caller's transaction."""
     columns = (*_PAYER, *_AMOUNTS)
     values = [
-        Usage._meta.get_field(name).get_db_prep_save(getattr(source, name), connection)
+        _FIELDS[name].get_db_prep_save(getattr(source, name), connection)
         for source, names in ((payer, _PAYER), (amounts, _AMOUNTS))
         for name in names
     ]

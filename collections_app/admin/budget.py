@@ -16,6 +16,7 @@ from collections_app.admin import cells
 from collections_app.admin.pages import Fact, Panel, SiteAdmin, trail_of
 from collections_app.admin.scope import user_of
 from collections_app.models import AccessLevel, Budget, Collection, User
+from collections_app.models.usage import BudgetQuerySet
 from collections_app.trail import record
 
 
@@ -101,10 +102,10 @@ class BudgetAdmin(SiteAdmin):
             self.delete_model(request, budget)
 
 
-def visible_to(user: User, budgets: QuerySet[Budget]) -> QuerySet[Budget]:
+def visible_to(user: User, budgets: BudgetQuerySet) -> BudgetQuerySet:
     """Return the budgets of profiles, and those of collections that `user` may read."""
     if user.is_superuser:
-        return budgets.filter(Q(collection=None) | Q(collection__deleted_at=None))
+        return budgets.alive()
     return budgets.filter(Q(collection=None) | Q(collection__in=Collection.objects.readable_by(user)))
 
 
@@ -150,7 +151,7 @@ def warnings(user: User) -> list[str]:
     ]
 
 
-def standings_panel(user: User, budgets: QuerySet[Budget]) -> Panel:
+def standings_panel(user: User, budgets: BudgetQuerySet) -> Panel:
     """Return a table of how budgets stand."""
     return Panel(
         title=_("Budgets"),

@@ -11,11 +11,11 @@ from collections_app.models import Budget
 
 def budgets() -> Iterator[Finding]:
     """None is used up, or it is said who waits and until when."""
-    reached = list(accounting.standings(Budget.objects.filter(reached_at__isnull=False)))
+    reached = list(accounting.standings(Budget.objects.alive().filter(reached_at__isnull=False)))
     for standing in reached:
         yield warning(
             accounting.reason(standing.budget) + " " + _("%s documents wait.") % standing.waiting,
             _("Raise it in the admin, under Budgets, or wait; what is in SQL already goes on, and so does search."),
         )
     if not reached:
-        yield ok(_("%(count)d are set and none is used up.") % {"count": Budget.objects.count()})
+        yield ok(_("%(count)d are set and none is used up.") % {"count": Budget.objects.alive().count()})

@@ -108,6 +108,10 @@ class BudgetUnit(models.TextChoices):
 
 
 class BudgetQuerySet(models.QuerySet["Budget"]):
+    def alive(self) -> "BudgetQuerySet":
+        """Return those that are for something that is still there."""
+        return self.filter(Q(collection=None) | Q(collection__deleted_at=None))
+
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete budgets; what waited for them goes on."""
         for budget in self:

@@ -1,6 +1,7 @@
 """Two who reserve of one budget at once: on PostgreSQL, with two connections."""
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -38,7 +39,7 @@ def test_many_who_embed_at_once_spend_no_more_than_the_budget_and_lose_no_count(
             texts = [f"worker {worker} round {number} text {each}" for each in range(2)]
             embed_passages(account, embedder, texts, sign_of_life=lambda: None)
 
-    workers = [Elsewhere(lambda worker=worker: embed(worker)) for worker in range(4)]
+    workers = [Elsewhere(partial(embed, worker)) for worker in range(4)]
     for worker in workers:
         worker.ended()
     assert all(isinstance(worker.error, BudgetUsedUp) for worker in workers)

@@ -1,5 +1,6 @@
 """What embedding took is counted where it is spent, whatever becomes of it."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -7,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import override_settings
 from django.utils import timezone
 
 from collections_app import accounting, profiles, services, sync
+from collections_app.accounting import recording
 from collections_app.accounting.calls import Account
 from collections_app.embeddings import load_embedder
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
@@ -253,3 +256,44 @@ def test_a_server_that_cannot_be_reached_costs_nothing(remote: EmbeddingProfile)
     with pytest.raises(EmbedderUnavailable):
         embed(remote, ["abcdefghi"])
     assert used().tokens == 0
+
+
+# --- questions, which are written later ---------------------------------------------------------------------------
+
+
+def asked(profile: EmbeddingProfile, texts: list[str]) -> None:
+    account = Account(profile, None, Purpose.QUERY)
+    with account.charged(texts, later=True):
+        profiles.embedder_for(profile).embed_query(texts[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_questions_are_written_by_a_thread_and_no_question_waits_for_it(collection: Collection) -> None:
+    profile = serving_index(collection).profile
+    with override_settings(USAGE_FLUSH_SECONDS=0.05):
+        asked(profile, ["one two"])
+        asked(profile, ["three"])
+        until = time.monotonic() + 20
+        while not Usage.objects.filter(purpose=Purpose.QUERY, texts=2).exists():
+            assert time.monotonic() < until, "nobody writes what questions took"
+            time.sleep(0.05)
+    assert (used(Purpose.QUERY).calls, used(Purpose.QUERY).tokens) == (2, 3)
+
+
+def test_what_the_database_did_not_take_is_written_the_next_time(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = recording._Later()
+    payer = recording.payer_of(serving_index(collection).profile, None, Purpose.QUERY)
+
+    def refuse(*_args: object) -> None:
+        raise OperationalError("database is locked")
+
+    later._merge(payer, accounting.Amounts(tokens=3))
+    with monkeypatch.context() as broken:
+        broken.setattr(recording, "add", refuse)
+        later.flush()
+    later._merge(payer, accounting.Amounts(tokens=4))
+    later.flush()
+    later.flush()
+    assert used(Purpose.QUERY).tokens == 7

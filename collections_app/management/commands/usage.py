@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         usage = self._chosen(options)
         rows, sums = accounting.totals(usage, BY[options["by"]]), accounting.totals(usage)
-        standings = list(accounting.standings(Budget.objects.all()))
+        standings = list(accounting.standings(Budget.objects.alive()))
         if options["json"]:
             report = {
                 "rows": [{options["by"]: _key(total), **_as_json(total)} for total in rows],
