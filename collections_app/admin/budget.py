@@ -32,8 +32,9 @@ class BudgetAdmin(SiteAdmin):
 
     # --- who may ---
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
-        return visible_to(user_of(request), super().get_queryset(request))
+    def get_queryset(self, request: HttpRequest) -> BudgetQuerySet:
+        rows: BudgetQuerySet = super().get_queryset(request)  # type: ignore[assignment]
+        return visible_to(user_of(request), rows)
 
     def may_write(self, request: HttpRequest, obj: Any) -> bool:
         user = user_of(request)

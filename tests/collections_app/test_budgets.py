@@ -1,6 +1,6 @@
 """Budgets: what they let pass, who waits, and how it goes on."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -145,7 +145,7 @@ def test_a_document_that_is_longer_than_the_budget_of_a_day_is_embedded_over_sev
     assert live_texts(collection) == []
     first = Embedding.objects.count()
     assert first > 0
-    Embedding.objects.update(last_used_at=timezone.now() - timezone.timedelta(days=20))
+    Embedding.objects.update(last_used_at=timezone.now() - timedelta(days=20))
     assert not sweep_unused_vectors()
     for day in range(2, 5):
         on(date(2030, 1, day))
