@@ -2,11 +2,14 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-SOURCES := manage.py vectorsite collections_app search_app tests benchmarks
+SOURCES := manage.py vectorsite collections_app search_app tests benchmarks documentation docker
 # Chromium for the browser tests; CHROMIUM=/path/to/chrome make test names another one.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export CHROMIUM
 
+DOCS_PORT ?= 8090
+
+.PHONY: docs docs-serve reference screenshots
 .PHONY: help run bench quality chaos test test-all lint check-migrations format requirements clean need-chromium
 
 help:  ## List the targets
@@ -15,10 +18,11 @@ help:  ## List the targets
 run: $(VENV)/.runtime  ## Start the whole site on http://127.0.0.1:8000/ (PORT=… for another port); Ctrl-C stops it
 	@exec $(PY) manage.py up --demo
 
-bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed
-	@$(PY) -m benchmarks.embedding
+bench: $(VENV)/.dev  ## Measure, side by side in one run, what the documentation claims about speed (DATA=folder of sets: nDCG too)
+	@$(PY) -m benchmarks.embedding $(if $(DATA),--data "$(DATA)/scifact")
 	@$(PY) -m benchmarks.one_process
 	@$(PY) -m benchmarks.rebuild
+	@$(PY) -m benchmarks.portable
 	@$(PY) -m benchmarks.serving
 	@$(PY) -m benchmarks.filtered --chunks 10000 --rivals chroma pgvector
 	@for workers in 1 2 4; do $(PY) -m benchmarks.scaling --workers $$workers || exit 1; done
@@ -55,6 +59,18 @@ test-all: lint need-chromium  ## Lint, then run every test, the long matrices to
 	@echo "Chaos, every experiment on both databases; \`make chaos\` has more rounds of each"
 	@$(PY) -m tests.chaos --rounds 1
 
+docs: $(VENV)/.docs  ## Build the documentation's site into var/docs; broken links fail
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --clean
+
+docs-serve: $(VENV)/.docs  ## Show the documentation while it is written, on http://127.0.0.1:8090/ (DOCS_PORT=…)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
+
+reference: $(VENV)/.dev  ## Write anew the pages that are made from the code: commands and environment
+	@$(PY) -m documentation.reference
+
+screenshots: $(VENV)/.dev need-chromium  ## Take the documentation's pictures from a site of their own in var/screenshots
+	@$(PY) -m documentation.screenshots
+
 lint: $(VENV)/.dev check-migrations  ## Check style, types, import contracts and migrations
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -73,6 +89,8 @@ requirements: $(VENV)/.dev  ## Recompile the pinned requirements from the .in fi
 	    --no-emit-package openvino-telemetry requirements.in -o requirements.txt
 	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header \
 	    requirements-dev.in -o requirements-dev.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header \
+	    requirements-docs.in -o requirements-docs.txt
 
 clean:  ## Remove .venv and caches; your data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -88,6 +106,10 @@ $(VENV)/.runtime: requirements.txt
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@PYTHON="$(PYTHON)" sh .ci/install requirements-dev.txt
+	@touch $@
+
+$(VENV)/.docs: requirements-docs.txt $(VENV)/.runtime
+	@PYTHON="$(PYTHON)" sh .ci/install requirements-docs.txt
 	@touch $@
 
 .PHONY: messages

@@ -1,29 +1,38 @@
-"""How fast the local embedder is, beside its rivals: python -m benchmarks.embedding [--texts N] [--scifact FOLDER]
+"""How fast the local embedder is, beside its rivals: python -m benchmarks.embedding [--texts N] [--data FOLDER]
 
 The texts are docstrings of the standard library of 20 to 250 tokens, in their natural mix of lengths. The rivals run
 the same model: Chroma's default embedding function (its own code), sentence-transformers in float32 where it is
-installed, and our own float32. All are run in turn, several times, and compared by processor time, which other programs
-on the machine disturb less than the clock. Medians and their ratio are written to var/reports/bench.json.
+installed (requirements-bench.in), and our own float32. All are run in turn, several times, and compared by processor
+time, which other programs on the machine disturb less than the clock. What loading the model takes, and the memory of a
+process that has it, are those of fresh processes. Medians and their ratio are written to var/reports/bench.json.
 
 With the folder of a judged set (corpus.jsonl, queries.jsonl, qrels.tsv) nDCG@10 by exact comparison is measured too, by
 the runtime in use and in float32. `--documents N` takes the judged documents and of the others only as many.
 """
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks import report
-from benchmarks.retrieval_set import judged_questions, judgements, lines, ndcg
+from benchmarks.retrieval_set import documents
+from collections_app.evaluation.judged import read_questions
+from collections_app.evaluation.measures import ndcg
+
+if TYPE_CHECKING:
+    from collections_app.embeddings import Embedder
 
 ROUNDS = 3
 Embed = Callable[[list[str]], npt.NDArray[Any]]
@@ -48,12 +57,9 @@ def processor_seconds(work: Callable[[], Any]) -> float:
 
 def rivals() -> dict[str, Embed]:
     """Return what the local embedder is compared with, by name, each ready to run."""
-    from collections_app.embeddings import load_embedder
     from collections_app.embeddings.installed_model import installed_folder
 
-    chroma = load_embedder("chroma-default")
-    exact = load_embedder("local", options={"runtime": "onnxruntime"})
-    found: dict[str, Embed] = {"Chroma's default": chroma.embed_passages, "float32": exact.embed_passages}
+    found: dict[str, Embed] = {name: one.embed_passages for name, one in _embedders().items() if name != "ours"}
     if find_spec("sentence_transformers"):
         import torch
         from sentence_transformers import SentenceTransformer
@@ -98,7 +104,7 @@ def speed(count: int) -> None:
         ours=float(cosines.mean()),
         other=None,
         unit="mean",
-        conditions=f"least {cosines.min():.5f}",
+        conditions=f"{cosines.mean():.5f} on average, {cosines.min():.5f} at least",
     )
 
 
@@ -126,13 +132,74 @@ def query_time() -> None:
     )
 
 
+def loading(count: int) -> None:
+    """Measure, in processes that do nothing else, what it takes until the first vector, and the memory after many."""
+    names = list(_embedders())
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    clock: dict[str, list[float]] = {name: [] for name in names}
+    memory: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in names:
+            command = [sys.executable, "-m", "benchmarks.embedding", "--texts", str(count), "--load", name]
+            told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
+            seconds[name].append(told["processor"])
+            clock[name].append(told["clock"])
+            memory[name].append(told["memory"])
+    ours, chroma, exact = names
+    conditions = f"fresh processes with Django, medians of {ROUNDS} in turn; other: {chroma}"
+    report.add(
+        "loading the model",
+        ours=statistics.median(seconds[ours]),
+        other=statistics.median(seconds[chroma]),
+        unit="seconds of one processor until the first vector",
+        ratio=report.median_ratio(seconds[ours], seconds[chroma]),
+        conditions=(
+            f"{conditions}; {statistics.median(clock[ours]):.1f} s by the clock; "
+            f"{exact}: {statistics.median(seconds[exact]):.2f}"
+        ),
+    )
+    report.add(
+        "memory with the model",
+        ours=statistics.median(memory[ours]),
+        other=statistics.median(memory[chroma]),
+        unit="MB resident",
+        ratio=report.median_ratio(memory[ours], memory[chroma]),
+        conditions=f"{conditions}; after {count} texts; {exact}: {statistics.median(memory[exact]):.0f}",
+    )
+
+
+def _embedders() -> "dict[str, Embedder]":
+    """Return ours as it is used, and the rivals that need nothing else to be installed."""
+    from collections_app.embeddings import load_embedder
+
+    return {
+        "ours": load_embedder("local"),
+        "Chroma's default": load_embedder("chroma-default"),
+        "float32": load_embedder("local", options={"runtime": "onnxruntime"}),
+    }
+
+
+def load(name: str, count: int) -> None:
+    """Take one model into this process, and print as JSON what that took."""
+    embedder = _embedders()[name]
+    started = time.perf_counter()
+    processor = processor_seconds(lambda: embedder.embed_query("how do I compress a file"))
+    clock = time.perf_counter() - started
+    embedder.embed_passages(["A sentence of some words that says how long texts may be. " * 9] * count)
+    print(json.dumps({"processor": processor, "clock": clock, "memory": _resident_mb()}))
+
+
+def _resident_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
+
+
 def quality(folder: Path, *, most: int | None) -> None:
     from collections_app.embeddings import load_embedder
 
-    judged = judgements(folder / "qrels.tsv")
-    questions = judged_questions(folder, judged)
-    relevant = {document for gains in judged.values() for document in gains}
-    rows = list(lines(folder / "corpus.jsonl"))
+    questions = read_questions(folder)
+    relevant = {key for question in questions for key in question.relevant}
+    rows = list(documents(folder))
     rows.sort(key=lambda row: row["id"] not in relevant)
     rows = rows[: None if most is None else len(relevant) + most]
     ids = [row["id"] for row in rows]
@@ -141,10 +208,10 @@ def quality(folder: Path, *, most: int | None) -> None:
     def measured(runtime: str) -> float:
         embedder = load_embedder("local", options={"runtime": runtime})
         passages = embedder.embed_passages(texts)
-        asked = embedder.embed_passages(list(questions.values()))
+        asked = embedder.embed_passages([question.text for question in questions])
         best = np.argsort(-(asked @ passages.T), axis=1, kind="stable")[:, :10]
         found = zip(questions, best, strict=True)
-        return statistics.mean(ndcg([ids[row] for row in ranked], judged[question]) for question, ranked in found)
+        return statistics.mean(ndcg([ids[row] for row in ranked], question.relevant) for question, ranked in found)
 
     report.add(
         f"nDCG@10 on {folder.name}",
@@ -158,13 +225,18 @@ def quality(folder: Path, *, most: int | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=128)
-    parser.add_argument("--scifact", type=Path)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="a judged set, to measure nDCG@10 with")
     parser.add_argument("--documents", type=int)
+    parser.add_argument("--load", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.load:
+        load(options.load, options.texts)
+        return
     speed(options.texts)
     query_time()
-    if options.scifact:
-        quality(options.scifact, most=options.documents)
+    loading(options.texts)
+    if options.data:
+        quality(options.data, most=options.documents)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ import django
 from django.conf import settings
 from django.db import connection
 
-from benchmarks.retrieval_set import judged_questions, judgements, lines, ndcg
+from benchmarks.retrieval_set import documents
+from collections_app.evaluation.judged import read_questions
+from collections_app.evaluation.measures import ndcg
 
 QUESTIONS = [
     "How do I read a file line by line without loading all of it into memory?",
@@ -145,16 +147,16 @@ def quality(folder: Path) -> dict[str, Any]:
     from collections_app.lexical_reading import search_words
     from collections_app.models import Chunk
 
-    corpus, judged = list(lines(folder / "corpus.jsonl")), judgements(folder / "qrels.tsv")
+    corpus = list(documents(folder))
     index, _spent = fill(iter([f"{row['title'] or ''} {row['text']}" for row in corpus]))
     ids = list(Chunk.objects.filter(index=index).order_by("pk").values_list("pk", flat=True))
     names = dict(zip(ids, (row["id"] for row in corpus), strict=True))
     gains, taken = [], []
-    for identity, text in judged_questions(folder, judged).items():
+    for question in read_questions(folder):
         start = time.perf_counter()
-        best = search_words(index.pk, text).best(10).chunks
+        best = search_words(index.pk, question.text).best(10).chunks
         taken.append((time.perf_counter() - start) * 1000)
-        gains.append(ndcg([names[int(pk)] for pk in best], judged[identity]))
+        gains.append(ndcg([names[int(pk)] for pk in best], question.relevant))
     return {
         "ndcg@10": round(statistics.mean(gains), 4),
         "queries": len(gains),

@@ -6,22 +6,12 @@ same model in the same process, embedding the very same inputs in one call.
 """
 
 import argparse
-import os
-import tempfile
-import time
-from collections.abc import Callable
-from typing import Any
 
 from benchmarks import report
+from benchmarks.in_process import cpu_seconds, site_in_process
 from benchmarks.texts import natural_texts
 
 WARM_UP = 200
-
-
-def cpu_seconds(work: Callable[[], Any]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def main() -> None:
@@ -29,30 +19,15 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, default=600)
     parser.add_argument("--embedder", default="local", help="an alias of EMBEDDERS")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as folder:
-        # Nobody listens there: who saves does not wait for a broker, and no worker hears of it.
-        nobody = {"REDIS_URL": "redis://127.0.0.1:1/0", "CHROMA_URL": "http://127.0.0.1:1"}
-        os.environ |= nobody | {"VAR_DIR": folder, "EMBEDDING_BACKEND": options.embedder, "DATABASE_URL": ""}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
-        import django
-        from django.conf import settings
-
-        settings.VECTOR_STORES["default"] = {
-            "BACKEND": "collections_app.vectorstores.memory.InMemoryVectorStore",
-            "OPTIONS": {},
-        }
-        django.setup()
+    with site_in_process(embedder=options.embedder):
         _measure(options.chunks, options.embedder)
 
 
 def _measure(count: int, alias: str) -> None:
-    from django.core.management import call_command
-
     from collections_app import services, sync
     from collections_app.models import Chunk, ChunkState
     from collections_app.profiles import embedder_for
 
-    call_command("migrate", verbosity=0)
     texts = natural_texts(count + WARM_UP)
     collection = services.create_collection("One process")
     index = collection.serving_index

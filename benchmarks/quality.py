@@ -13,22 +13,15 @@ import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.private_site import private_site, wait_until_indexed
 from benchmarks.report import REPORTS
-from benchmarks.retrieval_set import (
-    FILES,
-    Judgements,
-    judged_questions,
-    judgements,
-    lines,
-    ndcg,
-    recall,
-    reciprocal_rank,
-)
+from benchmarks.retrieval_set import FILES, documents
+from collections_app.evaluation.judged import JudgedQuestion, read_questions
+from collections_app.evaluation.measures import ndcg, recall, reciprocal_rank
 
 if TYPE_CHECKING:
     from collections_app.models import Collection
@@ -41,11 +34,11 @@ def take_in(folder: Path) -> "Collection":
     from collections_app import services
 
     collection = services.create_collection(folder.name)
-    documents = (
+    rows = (
         services.DocumentInput(key=str(row["id"]), title=row.get("title") or "", text=row["text"])
-        for row in lines(folder / "corpus.jsonl")
+        for row in documents(folder)
     )
-    failed = [saved.error for saved in services.save_documents(collection, documents) if saved.error]
+    failed = [saved.error for saved in services.save_documents(collection, rows) if saved.error]
     # A document of which nothing is left to be found has no place in any ranking.
     print(f"{folder.name}: saved; {len(failed)} could not be", flush=True)
     for reason in wait_until_indexed(collection):
@@ -68,23 +61,23 @@ def calibrate(collection: "Collection") -> None:
     print(f"{collection}: meaning weighs {weight}: {json.dumps(index.calibration)}", flush=True)
 
 
-def ask(collection: "Collection", questions: Mapping[str, str], judged: Judgements) -> dict[str, dict[str, float]]:
+def ask(collection: "Collection", questions: Sequence[JudgedQuestion]) -> dict[str, dict[str, float]]:
     """Ask every question in every mode, in turn, and return the averages by mode."""
     from search_app.query_vectors import query_vector
     from search_app.search import Mode, SearchRequest, clean_query, search
 
     assert collection.serving_index
     sums: dict[str, dict[str, float]] = {mode: defaultdict(float) for mode in Mode}
-    for identity, text in questions.items():
+    for question in questions:
         # Remembered from here on, so that no mode pays for the others.
-        query_vector(collection.serving_index, clean_query(text))
+        query_vector(collection.serving_index, clean_query(question.text))
         for mode in Mode:
             start = time.perf_counter()
-            response = search(SearchRequest(query=text, collections=(collection,), mode=mode, limit=_LISTED))
+            response = search(SearchRequest(query=question.text, collections=(collection,), mode=mode, limit=_LISTED))
             seconds = time.perf_counter() - start
             if response.degraded:
                 raise SystemExit(f"Nothing is measured while the site is not well: {response.degraded[0].text}")
-            ranked, gains = [hit.chunk.document.key for hit in response.hits], judged[identity]
+            ranked, gains = [hit.chunk.document.key for hit in response.hits], question.relevant
             sums[mode]["ndcg@10"] += ndcg(ranked, gains)
             sums[mode]["recall@100"] += recall(ranked, gains)
             sums[mode]["mrr@10"] += reciprocal_rank(ranked, gains)
@@ -97,12 +90,10 @@ def ask(collection: "Collection", questions: Mapping[str, str], judged: Judgemen
 
 
 def measure(folder: Path, *, most: int) -> dict[str, dict[str, float]]:
-    judged = judgements(folder / "qrels.tsv")
-    questions = judged_questions(folder, judged)
+    questions = read_questions(folder)
     if most and most < len(questions):
-        chosen = random.Random(1).sample(sorted(questions), most)
-        questions = {identity: questions[identity] for identity in chosen}
-    return ask(take_in(folder), questions, judged)
+        questions = random.Random(1).sample(sorted(questions, key=lambda question: question.id), most)
+    return ask(take_in(folder), questions)
 
 
 def main() -> None:

@@ -1,51 +1,18 @@
-"""Sets of documents, questions and judgements, and what a ranking of them is worth.
-
-A set is a folder of corpus.jsonl, queries.jsonl and qrels.tsv (question, document and gain, by tabs, without a header).
-"""
+"""Sets to be measured with: a folder of corpus.jsonl, queries.jsonl and qrels.tsv (see `evaluation.judged`)."""
 
 import json
-import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv")
+from collections_app.evaluation.judged import QRELS, QUERIES
 
-Judgements = Mapping[str, Mapping[str, float]]
+CORPUS = "corpus.jsonl"
+FILES = (CORPUS, QUERIES, QRELS)
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
+def documents(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the corpus: "id", "text", and "title" where they have one."""
+    with (folder / CORPUS).open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
-
-
-def judgements(path: Path) -> Judgements:
-    """Read gains by question and document; what is not relevant is left out."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query, document, gain = line.split("\t")
-        if float(gain) > 0:
-            found[query][document] = float(gain)
-    return found
-
-
-def ndcg(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
-    """Return nDCG with linear gains; `gains` has at least one relevant document."""
-    found = sum(gains.get(document, 0.0) / math.log2(rank + 2) for rank, document in enumerate(ranked[:depth]))
-    ideal = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(sorted(gains.values(), reverse=True)[:depth]))
-    return found / ideal
-
-
-def recall(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 100) -> float:
-    return len(gains.keys() & set(ranked[:depth])) / len(gains)
-
-
-def reciprocal_rank(ranked: Sequence[str], gains: Mapping[str, float], *, depth: int = 10) -> float:
-    return next((1 / rank for rank, document in enumerate(ranked[:depth], start=1) if document in gains), 0.0)
-
-
-def judged_questions(folder: Path, judged: Judgements) -> dict[str, str]:
-    """Return the questions that have a relevant document, by their ids."""
-    return {row["id"]: row["text"] for row in lines(folder / "queries.jsonl") if row["id"] in judged}

@@ -131,6 +131,24 @@ def _windows(text: str) -> list[tuple[int, str]]:
     return windows
 
 
+def as_given(text: str, given: Sequence[Addressed], cut_rest: Callable[[str], Sequence[Passage]]) -> list[Passage]:
+    """Return the passages that somebody else cut, and what `cut_rest` makes of the text between them, in order.
+
+    So a text that was added to a document later is found too.
+    """
+    passages: list[Passage] = []
+    end = 0
+    for segment in sorted(given, key=lambda segment: segment.start):
+        passages += _shifted(cut_rest(text[end : segment.start]), end)
+        passages.append(Passage(segment.start, segment.end, text[segment.start : segment.end]))
+        end = max(end, segment.end)
+    return passages + _shifted(cut_rest(text[end:]), end)
+
+
+def _shifted(passages: Sequence[Passage], by: int) -> list[Passage]:
+    return [Passage(passage.start + by, passage.end + by, passage.text) for passage in passages]
+
+
 def locate(segments: Sequence[Addressed], passages: Sequence[Passage]) -> list[dict[str, Any]]:
     """Return for each passage where a person finds it: page, slide, sheet, section and the path of headings."""
     ordered = sorted(segments, key=lambda segment: (segment.start, segment.level))

@@ -70,7 +70,7 @@ def prepare(document: DocumentInput, *, fields: Sequence[MetadataField], tz: tzi
         language=detect_language(text or title),
         language_override=document.language,
         digest=_content_digest(text, document.markup, segments),
-        values=_values(document.key, metadata, fields, tz),
+        values=values_of(document.key, metadata, fields, tz),
     )
 
 
@@ -88,9 +88,10 @@ def _check(document: DocumentInput, *, text: str, title: str) -> None:
         raise InvalidDocument(f"Markup {document.markup!r} is not known; use one of {', '.join(Markup.values)}.")
 
 
-def _values(
-    key: str, metadata: dict[str, Any], fields: Sequence[MetadataField], tz: tzinfo
+def values_of(
+    key: str, metadata: Mapping[str, Any], fields: Sequence[MetadataField], tz: tzinfo
 ) -> list[tuple[MetadataField, int, Any]]:
+    """Return field, position and value of what `fields` read in raw metadata; raise InvalidMetadata if one cannot."""
     flat = flatten(metadata)
     values: list[tuple[MetadataField, int, Any]] = []
     for declared in fields:

@@ -35,6 +35,10 @@ class EmbeddingResponseInvalid(EmbeddingError):
     permanent = False
 
 
+class NoModelForQuestions(EmbeddingError):
+    """The vectors were supplied by somebody, and no model is named that gives the vectors of questions."""
+
+
 class EmbedderUnavailable(EmbeddingError):
     """The embedder cannot be used now: unreachable, timed out, rate limited, failing.
 
@@ -219,6 +223,19 @@ class DocumentCannotBeChunked(VectorsiteError):
 
 class InvalidImport(VectorsiteError):
     """An import as a whole cannot be done as asked (unknown column, unreadable table)."""
+
+
+class CollectionFileRefused(VectorsiteError):
+    """A collection file cannot be written or taken: damaged, of a newer format, of a model that this site has not."""
+
+    code = "refused"
+
+
+# --- evaluating --------------------------------------------------------------------------------------------------
+
+
+class InvalidEvaluation(VectorsiteError):
+    """Models cannot be compared as asked: a misformed file, an unknown or paused profile, nothing to ask about."""
 
 
 # --- searching ---------------------------------------------------------------------------------------------------

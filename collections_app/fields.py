@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from collections_app.metadata import flatten, infer_fields, normalise_name
+from collections_app.metadata import FieldSpec, flatten, infer_fields, normalise_name
 from collections_app.models import Collection, MetadataField
 
 MOST_FIELDS = 100
@@ -16,13 +16,23 @@ def declare(collection: Collection, rows: Iterable[Mapping[str, Any]]) -> list[M
 
     Beyond MOST_FIELDS in a collection, values are kept with their documents but cannot be filtered by.
     """
+    known = set(MetadataField.objects.filter(collection=collection).values_list("source_name", flat=True))
+    news = ({key: value for key, value in flatten(row).items() if key not in known} for row in rows)
+    return declare_as(collection, infer_fields(news))
+
+
+def declare_as(collection: Collection, specs: Iterable[FieldSpec]) -> list[MetadataField]:
+    """Declare fields for values under the names of `specs`, each of its type, unless the collection has one.
+
+    The same bound holds as in `declare`.
+    """
     known = MetadataField.objects.filter(collection=collection)
     names = set(known.values_list("name", flat=True))
     sources = set(known.values_list("source_name", flat=True))
-    news = ({key: value for key, value in flatten(row).items() if key not in sources} for row in rows)
     position = (known.aggregate(Max("position"))["position__max"] or 0) + 1
+    news = [spec for spec in specs if spec.name not in sources]
     fresh: list[MetadataField] = []
-    for spec in infer_fields(news)[: max(0, MOST_FIELDS - len(names))]:
+    for spec in news[: max(0, MOST_FIELDS - len(names))]:
         name = normalise_name(spec.name, taken=names)
         names.add(name)
         fresh.append(

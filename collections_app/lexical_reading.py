@@ -14,7 +14,19 @@ import numpy as np
 from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
-from collections_app.lexical import Bag, Bucket, Part, Postings, Scores, bag_of, bucket_of, number_of, score, terms_of
+from collections_app.lexical import (
+    Bag,
+    Bucket,
+    Part,
+    Postings,
+    Scores,
+    bag_of,
+    bucket_of,
+    holders,
+    number_of,
+    score,
+    terms_of,
+)
 from collections_app.lexical_segments import tombstones
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
 from collections_app.prepared import Many, Parameter, prepared
@@ -53,6 +65,13 @@ def search_words_instead(index_id: int, question: str, *, chunk_id: int, text: s
         gone=np.empty(0, np.int64),
     )
     return score([*parts, instead], asked)
+
+
+def terms_in_use(index_id: int, terms: Sized[int]) -> set[int]:
+    """Return which of these terms, by their numbers, some live passage has."""
+    if not terms:
+        return set()
+    return {term for term, passages in holders(_read(index_id, terms), terms).items() if passages}
 
 
 def _without(part: Part, chunk_id: int) -> Part:

@@ -15,9 +15,12 @@ from collections_app.embeddings import Embedder, load_embedder
 from collections_app.embeddings.base import Vectors
 from collections_app.embeddings.keys import seal, unseal
 from collections_app.embeddings.metering import metered
+from collections_app.embeddings.registry import VECTOR_OPTIONS
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
 from collections_app.models import EmbeddingProfile, Purpose
 
+# The backend of vectors that came from outside; its profiles are made by importing them.
+SUPPLIED = "supplied"
 CANARY = "A canary sings in the coal mine as long as the air is good. 矿井里的空气好，金丝雀就唱歌。"
 # How often a model in use is asked for the canary again, and how similar (cosine) its answer has to be: runtimes and
 # servers differ in the last digits, another model answers with something unrelated.
@@ -50,7 +53,7 @@ def create_profile(
     if same:
         raise ConfigurationError(f"The profile {same.name!r} gives these very vectors already; use that one.")
     with metered() as meter:
-        canary = embedder.embed_passages([CANARY])[0]
+        canary = embedder.embed_passages([CANARY])[0].astype("<f4").tobytes() if embedder.has_model else b""
     with transaction.atomic():
         if is_default:
             EmbeddingProfile.objects.filter(is_default=True).update(is_default=False)
@@ -63,13 +66,59 @@ def create_profile(
             fingerprint=embedder.fingerprint,
             dimensions=embedder.dimensions,
             max_tokens=embedder.max_tokens,
-            canary=canary.astype("<f4").tobytes(),
+            canary=canary,
             is_default=is_default,
             price=price,
             currency=currency,
         )
-        _upkeep(profile).note(meter, [CANARY])
+        if meter.calls:
+            _upkeep(profile).note(meter, [CANARY])
     return profile
+
+
+def adopt_profile(
+    name: str, *, backend: str, model: str, options: Mapping[str, Any], fingerprint: str, canary: bytes
+) -> EmbeddingProfile:
+    """Keep as a profile what another site embeds by, if this site's model is the same; nothing is embedded for it.
+
+    Raises ProfileMismatch if the embedder at hand has another fingerprint, and EmbeddingError if there is none.
+    """
+    _check_harmless(options)
+    embedder = load_embedder(backend, model=model, options=options)
+    if embedder.fingerprint != fingerprint or len(canary) != 4 * embedder.dimensions * embedder.has_model:
+        raise ProfileMismatch(
+            f"The embedder {backend!r} of this site, asked for the model {model!r}, does not give the vectors of the "
+            f"profile {name!r}: its fingerprint is {embedder.fingerprint[:12]} where {fingerprint[:12]} is needed."
+        )
+    return EmbeddingProfile.objects.create(
+        name=free_name(name),
+        backend=backend,
+        model=model or embedder.model,
+        options=dict(options),
+        fingerprint=fingerprint,
+        dimensions=embedder.dimensions,
+        max_tokens=embedder.max_tokens,
+        canary=canary,
+    )
+
+
+def _check_harmless(options: Mapping[str, Any]) -> None:
+    """Refuse options that lead this machine to other machines, to its files or to its environment."""
+    questions = options.get("questions") or {}
+    inner = (questions.get("options") or {}) if isinstance(questions, Mapping) else None
+    if not isinstance(inner, Mapping):
+        raise ConfigurationError("The option `questions` must name a backend, and may name a model and options.")
+    if unknown := (set(options) - VECTOR_OPTIONS) | (set(inner) - VECTOR_OPTIONS | set(inner) & {"questions"}):
+        raise ConfigurationError(
+            f"The options {', '.join(sorted(unknown))} do not decide vectors, so no file may bring them."
+        )
+
+
+def free_name(name: str) -> str:
+    """Return `name`, or with a number behind it where another profile has it."""
+    taken = set(EmbeddingProfile.objects.filter(name__startswith=name[:90]).values_list("name", flat=True))
+    numbered = (f"{name[:90]} ({number})" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbered) if free not in taken)
 
 
 def default_profile() -> EmbeddingProfile:
@@ -98,9 +147,9 @@ def check_canary(profile: EmbeddingProfile) -> None:
     Notes the result in the profile, so that no process uses a changed model. Raises EmbeddingError or
     ConfigurationError if the embedder cannot be used.
     """
-    vector = _embed_canary(profile)
+    embedder = _declared_embedder(profile)
     rows = EmbeddingProfile.objects.filter(pk=profile.pk)
-    if not _is_canary(profile, vector):
+    if embedder.has_model and not _is_canary(profile, _embed_canary(profile, embedder)):
         rows.filter(changed_at=None).update(changed_at=Now())
         raise _changed(profile)
     rows.update(canary_checked_at=Now(), changed_at=None)
@@ -113,7 +162,7 @@ def change_key(profile: EmbeddingProfile, key: str) -> None:
     ProfileMismatch if it leads to another model; the former key then stays.
     """
     profile.sealed_key = seal(key)
-    if not _is_canary(profile, _embed_canary(profile)):
+    if not _is_canary(profile, _embed_canary(profile, _declared_embedder(profile))):
         raise _changed(profile)
     profile.save(update_fields=["sealed_key"])
 
@@ -137,9 +186,8 @@ def _with_key(options: Mapping[str, Any], sealed_key: str) -> dict[str, Any]:
     return {**options, "sealed_api_key": sealed_key} if sealed_key else dict(options)
 
 
-def _embed_canary(profile: EmbeddingProfile) -> Vectors:
+def _embed_canary(profile: EmbeddingProfile, embedder: Embedder) -> Vectors:
     """Return the vector, float32 [d], that a profile gives for the canary now; what it takes is counted."""
-    embedder = _declared_embedder(profile)
     with _upkeep(profile).charged([CANARY]):
         vector: Vectors = embedder.embed_passages([CANARY])[0]
     return vector

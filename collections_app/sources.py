@@ -1,6 +1,7 @@
 """Source files: bytes kept by their digest, read by workers, turned into documents."""
 
 import hashlib
+import json
 import logging
 import tempfile
 import time
@@ -21,7 +22,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from collections_app import fields, services, tasks
+from collections_app import fields, portable, services, tasks
 from collections_app.exceptions import ExtractionCrashed, ExtractionError, InvalidDocument, LeaseLost, VectorsiteError
 from collections_app.extraction import (
     EXTRACTOR_VERSION,
@@ -41,6 +42,7 @@ from collections_app.models import (
     ImportOutcome,
     SourceFile,
     User,
+    VectorIndex,
 )
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ LEASE = timedelta(seconds=90)
 # How long to wait when nothing can be read now (no disk space, no process).
 PAUSE = timedelta(seconds=15)
 MAX_ATTEMPTS = 3
+# How often the lease is renewed while nothing is written.
+_BREATH_SECONDS = 10.0
 _READ = 1 << 20
 
 
@@ -83,20 +87,34 @@ def store_upload(
     known = SourceFile.objects.filter(collection=collection, key=key).first()
     if known and _is_unchanged(known, sha256, options):
         return _repeat_outcome(known, import_act)
-    stored = _keep(content, sha256)
+    facts = {"filename": filename[:255], "sha256": sha256, "size": size, "media_type": "", "options": options}
+    return _hand_over(collection, key, facts | {"file": _keep(content, sha256), "created_by": user}, import_act)
+
+
+def store_collection_file(content: File, *, filename: str, plan: portable.Plan, user: User | None = None) -> ImportItem:
+    """Make the collection of an exported file, keep the bytes, and have a worker check and take what they hold.
+
+    Raises CollectionFileRefused where the file's directory and manifest tell that it cannot be taken.
+    """
+    with portable.open_collection_file(content) as file:
+        sha256, size = _digest(content)
+        import_act = portable.begin(file, plan, filename=filename, user=user)
+    facts = {
+        "filename": filename[:255],
+        "sha256": sha256,
+        "size": size,
+        "media_type": portable.MEDIA_TYPE,
+        "options": {"visibility": plan.visibility, "uses_vectors": plan.uses_vectors},
+        "file": _keep(content, sha256),
+        "created_by": user,
+    }
+    return _hand_over(import_act.collection, filename[:400], facts, import_act)
+
+
+def _hand_over(collection: Collection, key: str, facts: dict[str, Any], import_act: Import) -> ImportItem:
     with transaction.atomic():
         source, _created = SourceFile.objects.update_or_create(
-            collection=collection,
-            key=key,
-            defaults={
-                "filename": filename[:255],
-                "sha256": sha256,
-                "file": stored,
-                "size": size,
-                "options": options,
-                "created_by": user,
-                **_waiting(),
-            },
+            collection=collection, key=key, defaults=facts | _waiting()
         )
         item = ImportItem.objects.create(import_act=import_act, key=key, source_file=source)
         tasks.ring_extraction_after_commit(source.pk)
@@ -129,6 +147,11 @@ def _digest(content: File) -> tuple[str, int]:
         size += len(part)
     content.seek(0)
     return digest.hexdigest(), size
+
+
+def keep_bytes(content: File) -> str:
+    """Keep bytes that nothing refers to yet, for a day; return the name under which the storage has them."""
+    return _keep(content, _digest(content)[0])
 
 
 def _keep(content: File, sha256: str) -> str:
@@ -171,7 +194,8 @@ def _is_unchanged(source: SourceFile, sha256: str, options: dict[str, Any]) -> b
 
 def _as_json(options: dict[str, Any]) -> dict[str, Any]:
     """Return options as they look after a round trip through JSON, where tuples are lists."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    as_stored: dict[str, Any] = json.loads(json.dumps(options))
+    return as_stored
 
 
 def _repeat_outcome(source: SourceFile, import_act: Import) -> ImportItem:
@@ -200,22 +224,11 @@ def retry_sources(sources: QuerySet[SourceFile]) -> int:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Tally(services.Tally):
     """What a source file gave, counted while its documents are saved."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
     removed: int = 0
     keys: set[str] = field(default_factory=set)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-
-    def count(self, saved: services.Saved) -> None:
-        self.keys.add(saved.key)
-        if saved.error:
-            self.failures.append((saved.key, str(saved.error)))
-        else:
-            setattr(self, saved.outcome, getattr(self, saved.outcome) + 1)
 
     @property
     def documents(self) -> int:
@@ -227,7 +240,8 @@ class _Tally:
             return ImportOutcome.CREATED
         if self.updated or self.removed:
             return ImportOutcome.UPDATED
-        return ImportOutcome.UNCHANGED if self.unchanged else ImportOutcome.FAILED
+        # A collection that was exported when it was empty holds nothing.
+        return ImportOutcome.FAILED if self.failures and not self.unchanged else ImportOutcome.UNCHANGED
 
 
 def extract(source_id: int) -> int:
@@ -280,31 +294,60 @@ def _put_back(source: SourceFile, error: VectorsiteError) -> None:
 
 
 @contextmanager
-def _local_path(source: SourceFile) -> Iterator[Path]:
-    """Give the source's bytes as a file on this machine, wherever the storage keeps them."""
+def local_path(stored: str) -> Iterator[Path]:
+    """Give stored bytes as a file on this machine, wherever the storage keeps them."""
     try:
-        yield Path(source.file.path)
+        yield Path(default_storage.path(stored))
     except NotImplementedError:
-        with tempfile.NamedTemporaryFile() as copy, source.file.open("rb") as stored:
-            while part := stored.read(_READ):
+        with tempfile.NamedTemporaryFile() as copy, default_storage.open(stored, "rb") as file:
+            while part := file.read(_READ):
                 copy.write(part)
             copy.flush()
             yield Path(copy.name)
 
 
 def _read(source: SourceFile) -> _Tally:
+    if source.media_type == portable.MEDIA_TYPE:
+        return _take_collection(source)
     options = dict(source.options)
     mapping = None
     if options:
         lists = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
         mapping = TableMapping(**{**options, **lists})
-    with _local_path(source) as path:
+    with local_path(str(source.file)) as path:
         if not path.exists():
             raise ExtractionError("The stored bytes of this file are gone. Upload it again.")
         with extract_file(path, filename=source.filename, mapping=mapping) as extraction:
             source.media_type = extraction.media_type
             fields.declare(source.collection, _rows(extraction, source))
             return _save(source, extraction)
+
+
+def _take_collection(source: SourceFile) -> _Tally:
+    """Check an exported collection and take what it holds. The lease is renewed while it is checked."""
+    last = time.monotonic()
+
+    def breathe() -> None:
+        nonlocal last
+        if time.monotonic() - last > _BREATH_SECONDS:
+            _hold(source)
+            last = time.monotonic()
+
+    index = VectorIndex.objects.select_related("profile").get(pk=source.collection.serving_index_id or 0)
+    plan = portable.Plan(profile=index.profile, name=source.collection.name, **source.options)
+    with local_path(str(source.file)) as path, portable.open_collection_file(path) as file:
+        verified = portable.check(file, plan, breathe=breathe)
+        taken = portable.take(
+            file,
+            source.collection,
+            visibility=plan.visibility,
+            uses_vectors=plan.uses_vectors,
+            user=source.created_by,
+            source_file=source,
+            said=portable.remarks(file, plan, verified),
+            fence=partial(_hold, source),
+        )
+    return _Tally(taken.created, taken.updated, taken.unchanged, taken.failures)
 
 
 def _rows(extraction: Extraction, source: SourceFile) -> Iterator[dict[str, Any]]:
@@ -341,6 +384,7 @@ def _save(source: SourceFile, extraction: Extraction) -> _Tally:
         fence=partial(_hold, source),
     )
     for saved in saves:
+        tally.keys.add(saved.key)
         tally.count(saved)
     if not tally.documents and not tally.failures:
         raise InvalidDocument("The file was read and holds no documents.")
@@ -425,8 +469,12 @@ def _finish(
         unchanged=tally.unchanged,
         removed=tally.removed,
         failed=len(tally.failures),
-        reason=f"{len(tally.failures)} rows could not be taken." if tally.failures else "",
+        reason=_refused(len(tally.failures)),
     )
+
+
+def _refused(rows: int) -> str:
+    return f"{rows} {'row' if rows == 1 else 'rows'} could not be taken." if rows else ""
 
 
 def _record_failures(item: ImportItem, tally: _Tally) -> None:

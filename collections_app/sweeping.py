@@ -26,12 +26,14 @@ from collections_app.models import (
     Import,
     IndexAudit,
     IndexEntry,
+    IndexPicture,
     IndexState,
     LexicalRow,
     LexicalSegment,
     LexicalTombstone,
     PhysicalCollection,
     PhysicalState,
+    Segment,
     SourceFile,
     VectorIndex,
     WorkerStatus,
@@ -45,6 +47,7 @@ SOURCES_AT_ONCE = 20
 TIDY_LIMIT = 2000
 IDLE_FOR, SILENT_FOR = timedelta(hours=1), timedelta(hours=6)
 TIDY_ROUNDS = 100
+TEXTS_AT_ONCE = 200
 ENTRIES_AT_ONCE = 1000
 
 
@@ -132,17 +135,18 @@ def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
         with alone(f"tidying {index}"):
             _tidy_index(index)
         breathe()
-    for step in (
-        _remove_dropped_indexes,
-        _remove_superseded_texts,
+    for step in (_remove_dropped_indexes, _remove_superseded_texts):
+        with alone(step.__name__):
+            step(breathe)
+    for small in (
         _remove_deleted_documents,
         _remove_deleted_collections,
         sweep_unused_vectors,
         changes.prune,
         _forget_workers,
     ):
-        with alone(step.__name__):
-            step()
+        with alone(small.__name__):
+            small()
 
 
 def _tidy_index(index: VectorIndex) -> None:
@@ -187,20 +191,24 @@ def add_missing_entries(index: VectorIndex) -> int:
     return added
 
 
-def _remove_dropped_indexes() -> None:
+def _remove_dropped_indexes(breathe: Callable[[], None]) -> None:
     """Let go of what dropped indexes held; of their chunks when all their physical collections are gone."""
     in_store = PhysicalCollection.objects.filter(index=OuterRef("pk")).exclude(state=PhysicalState.DROPPED)
     dropped = VectorIndex.objects.filter(state=IndexState.DROPPED)
     emptied = dropped.filter(~Exists(in_store))
+    IndexPicture.objects.filter(index__in=dropped).delete()
     LexicalSegment.objects.filter(index__in=emptied).delete()
-    _remove_in_batches(LexicalTombstone.objects.filter(index__in=emptied))
-    _remove_in_batches(IndexEntry.objects.filter(index__in=dropped))
-    _remove_in_batches(LexicalRow.objects.filter(chunk__index__in=emptied))
     has_row = LexicalRow.objects.filter(pk=OuterRef("pk"))
-    _remove_in_batches(Chunk.objects.filter(~Exists(has_row), index__in=emptied))
+    for rows in (
+        LexicalTombstone.objects.filter(index__in=emptied),
+        IndexEntry.objects.filter(index__in=dropped),
+        LexicalRow.objects.filter(chunk__index__in=emptied),
+        Chunk.objects.filter(~Exists(has_row), index__in=emptied),
+    ):
+        _remove_in_batches(rows, breathe)
 
 
-def _remove_in_batches(rows: QuerySet[Any]) -> None:
+def _remove_in_batches(rows: QuerySet[Any], breathe: Callable[[], None]) -> None:
     """Remove up to TIDY_ROUNDS batches of rows that nothing refers to; a dropped index may leave a million of them."""
     for _ in range(TIDY_ROUNDS):
         some = rows.model._default_manager.filter(
@@ -208,23 +216,41 @@ def _remove_in_batches(rows: QuerySet[Any]) -> None:
         )
         if not some._raw_delete(some.db):
             break
+        breathe()
 
 
-def _remove_superseded_texts() -> None:
+def _remove_superseded_texts(breathe: Callable[[], None]) -> None:
     """Remove texts that are no document's present one and from which no chunk was cut.
 
-    A worker may be about to stage chunks of such a text; the foreign key then stops either it or us, and both try
-    again later.
+    All chunks of a dropped index go at once, and set free as many texts as there are documents.
     """
     current = Document.objects.filter(content=OuterRef("pk"))
     used = Chunk.objects.filter(source_text=OuterRef("pk"))
     texts = DocumentText.objects.filter(~Exists(current), ~Exists(used))
-    for pk in list(texts.values_list("pk", flat=True)[:TIDY_LIMIT]):
-        try:
-            with transaction.atomic():
-                DocumentText.objects.filter(pk=pk).delete()
-        except IntegrityError:
-            logger.info("Text %s is in use again and stays.", pk)
+    ids = list(texts.order_by("pk").values_list("pk", flat=True)[:TIDY_LIMIT])
+    for start in range(0, len(ids), TEXTS_AT_ONCE):
+        _remove_texts(ids[start : start + TEXTS_AT_ONCE])
+        breathe()
+
+
+def _remove_texts(ids: list[int]) -> None:
+    """Remove texts and their segments in one transaction, halved as long as one of them is in use again.
+
+    A worker may be about to stage chunks of such a text; the foreign key then stops either it or us, and both try
+    again later.
+    """
+    texts = DocumentText.objects.filter(pk__in=ids)
+    try:
+        with transaction.atomic():
+            Segment.objects.filter(source_text__in=ids).delete()
+            texts._raw_delete(texts.db)
+    except IntegrityError:
+        if len(ids) == 1:
+            logger.info("Text %s is in use again and stays.", ids[0])
+            return
+        middle = len(ids) // 2
+        _remove_texts(ids[:middle])
+        _remove_texts(ids[middle:])
 
 
 def _remove_deleted_documents() -> None:

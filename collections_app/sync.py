@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 
 from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.accounting import Account
-from collections_app.chunking import Addressed, Passage, cut, embedding_input, locate
+from collections_app.chunking import Addressed, Passage, as_given, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     BudgetUsedUp,
@@ -48,6 +48,7 @@ from collections_app.models import (
     Markup,
     Purpose,
     Segment,
+    SegmentKind,
     VectorIndex,
     VectorStoreStatus,
 )
@@ -461,15 +462,22 @@ def cut_document(
     """Cut a document into passages as `index` wants them; return them, where each is found, and what is embedded."""
     context = embedder.count_tokens([embedding_input(title, {}, "")])[0] if title else 0
     room = embedder.passage_capacity - SPARE_TOKENS - min(context, embedder.passage_capacity // 3)
-    passages = cut(
-        text,
-        markdown=markup == Markup.MARKDOWN,
-        capacity=max(1, min(index.chunk_size, room)),
-        overlap=index.chunk_overlap,
-        tokenizer=embedder.tokenizer,
-        count_tokens=lambda piece: embedder.count_tokens([piece])[0],
-        breathe=breathe,
-    )
+
+    def cut_freely(stretch: str) -> list[Passage]:
+        return cut(
+            stretch,
+            markdown=markup == Markup.MARKDOWN,
+            capacity=max(1, min(index.chunk_size, room)),
+            overlap=index.chunk_overlap,
+            tokenizer=embedder.tokenizer,
+            count_tokens=lambda piece: embedder.count_tokens([piece])[0],
+            breathe=breathe,
+        )
+
+    given = [segment for segment in segments if segment.kind == SegmentKind.PASSAGE]
+    segments = [segment for segment in segments if segment.kind != SegmentKind.PASSAGE]
+    takes_given = bool(given) and embedder.takes_passages_as_given
+    passages = as_given(text, given, cut_freely) if takes_given else cut_freely(text)
     if not passages and title:
         passages = [Passage(0, 0, "")]
     if not passages:

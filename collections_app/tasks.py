@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.core.management import call_command
 from django.db import transaction
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
@@ -73,6 +75,10 @@ def _answer(task: Task, identity: int) -> None:
 def ring_after_commit(index_ids: Iterable[int]) -> None:
     for index_id in sorted(set(index_ids)):
         transaction.on_commit(partial(ring, drain_index, index_id))
+
+
+def ring_comparison_after_commit(comparison_id: int) -> None:
+    transaction.on_commit(partial(ring, compare_profiles, comparison_id))
 
 
 def ring_extraction_after_commit(source_id: int) -> None:
@@ -176,6 +182,22 @@ def calibrate_index(index_id: int) -> None:
 
 
 @shared_task
+def compare_profiles(comparison_id: int) -> None:
+    """Compare embedding profiles because somebody asked for it."""
+    from collections_app import comparison, workers
+    from collections_app.models import ProfileComparison
+
+    _answer(compare_profiles, comparison_id)
+    asked = ProfileComparison.objects.select_related("collection").filter(pk=comparison_id).first()
+    if asked is None:
+        return
+    activity = _("%(collection)s: comparing embedding profiles") % {"collection": asked.collection}
+    with workers.busy(activity), suppress(VectorsiteError):
+        # What kept it from being finished is kept with the comparison.
+        comparison.work(asked, breathe=_patience())
+
+
+@shared_task
 def calibrate_due() -> None:
     """Calibrate an index that has grown or shrunk a lot."""
     from collections_app import calibration
@@ -183,6 +205,21 @@ def calibrate_due() -> None:
     due = calibration.due()
     if due is not None:
         ring(calibrate_index, due)
+
+
+@shared_task
+def picture_index(index_id: int) -> None:
+    """Make the picture of an index that serves, because somebody wants to look at it."""
+    from collections_app import pictures, workers
+    from collections_app.models import IndexState, VectorIndex
+
+    _answer(picture_index, index_id)
+    indexes = VectorIndex.objects.select_related("profile", "collection").filter(state=IndexState.SERVING)
+    index = indexes.filter(pk=index_id, collection__deleted_at=None).first()
+    if index is None:
+        return
+    with workers.busy(_("%(collection)s: drawing its vectors") % {"collection": index.collection}):
+        pictures.make(index, breathe=_patience())
 
 
 def _patience() -> Callable[[], None]:
@@ -241,7 +278,7 @@ def sweep() -> None:
 
 
 def _ring_for_work() -> None:
-    from collections_app import sweeping
+    from collections_app import comparison, sweeping
 
     found = sweeping.find_work()
     for index_id in found.drain:
@@ -250,6 +287,8 @@ def _ring_for_work() -> None:
         ring(fill_collection, index_id)
     for source_id in found.extract:
         ring(extract_source, source_id)
+    for comparison_id in comparison.waiting().values_list("pk", flat=True):
+        ring(compare_profiles, comparison_id)
 
 
 def _ring_for_switches() -> None:
@@ -257,6 +296,24 @@ def _ring_for_switches() -> None:
 
     for index_id in services.ready_to_activate():
         ring(activate_index, index_id)
+
+
+def ask_for_demo() -> bool:
+    """Have a worker load the demo; return False while the broker cannot be reached, since nothing else would do it."""
+    try:
+        load_demo.delay()
+    except OperationalError as error:
+        logger.warning("The broker cannot be reached (%s); nobody loads the demo.", error)
+        return False
+    return True
+
+
+@shared_task
+def load_demo() -> None:
+    """Load the demo anew, also what was deleted of it, in one worker at a time."""
+    with _turn("demo") as keep_turn:
+        if keep_turn is not None:
+            call_command("demo", again=True, stdout=StringIO())
 
 
 @shared_task

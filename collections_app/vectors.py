@@ -1,7 +1,7 @@
 """Vectors in SQL: the cache of embeddings, and the live vectors of an index for exact scoring."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Sized
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
@@ -24,7 +24,9 @@ from collections_app.models import (
     Embedding,
     EmbeddingProfile,
     EmbeddingRole,
+    EntryState,
     IndexEntry,
+    IndexState,
     VectorIndex,
 )
 from collections_app.prepared import Many, Parameter, prepared
@@ -81,15 +83,29 @@ def as_vector(raw: bytes | memoryview) -> NDArray[np.float32]:
 def embed_passages(
     account: Account, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
 ) -> dict[str, StoredVector]:
-    """Return the stored vector of each text, embedding only those that the account's profile has never embedded.
+    """Return the stored vector of each passage's exact input, see `embed_once`."""
+    role, embed = EmbeddingRole.PASSAGE, embedder.embed_passages
+    return embed_once(account, role, embedder, embed, texts, sign_of_life=sign_of_life)
 
-    Vectors are committed slice by slice, with what they took, so that what was embedded before an interruption is not
-    embedded again. `sign_of_life` is called before each slice and may raise to end the work. Raises BudgetUsedUp when
-    there is no room for the next text, with what fitted kept.
+
+def embed_once(
+    account: Account,
+    role: EmbeddingRole,
+    embedder: Embedder,
+    embed: Callable[[list[str]], Vectors],
+    texts: Sequence[str],
+    *,
+    sign_of_life: Callable[[], None],
+) -> dict[str, StoredVector]:
+    """Return the stored vector of each text, embedding only those that the account's profile never embedded in `role`.
+
+    `embed` is how `embedder` does it. Vectors are committed slice by slice, with what they took, so that what was
+    embedded before an interruption is not embedded again. `sign_of_life` is called before each slice and may raise to
+    end the work. Raises BudgetUsedUp when there is no room for the next text, with what fitted kept.
     """
     profile = account.profile
     by_digest = {digest_of(text): text for text in texts}
-    stored = _lookup(profile, list(by_digest))
+    stored = _lookup(profile, role, list(by_digest))
     missing = [(digest, text) for digest, text in by_digest.items() if digest not in stored]
     # Equal lengths together: a batch takes as long as its longest text.
     missing.sort(key=lambda pair: len(pair[1]))
@@ -101,61 +117,71 @@ def embed_passages(
         call = account.reserve(embedder, [text for _, text in missing[start : start + SLICE]])
         part = missing[start : start + len(call.texts)]
         with call:
-            vectors = embedder.embed_passages(call.texts)
+            vectors = embed(call.texts)
+        rows = zip(part, vectors, strict=True)
         with transaction.atomic():
-            _keep(profile, part, vectors)
+            _insert(profile, role, ((digest, vector.astype("<f4").tobytes()) for (digest, _), vector in rows))
             call.settle(found=found)
         # As they are in SQL: another worker may have inserted one of them a moment before.
-        stored |= _read(profile, [digest for digest, _ in part])
+        stored |= _read(profile, role, [digest for digest, _ in part])
         found, start = 0, start + len(part)
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
-def _keep(profile: EmbeddingProfile, part: Sequence[tuple[bytes, str]], vectors: Vectors) -> None:
-    Embedding.objects.bulk_create(
-        [
-            Embedding(
-                profile=profile,
-                role=EmbeddingRole.PASSAGE,
-                digest=digest,
-                vector=vector.astype("<f4").tobytes(),
-                last_used_at=Now(),
-            )
-            # Two workers that insert the same rows in different orders would wait for each other.
-            for (digest, _), vector in sorted(zip(part, vectors, strict=True), key=lambda pair: pair[0][0])
-        ],
-        ignore_conflicts=True,
-    )
+def keep_vectors(profile: EmbeddingProfile, vectors: Mapping[bytes, bytes]) -> tuple[int, dict[bytes, StoredVector]]:
+    """Keep raw unit vectors of passages, by the digests of their inputs, that this very profile made elsewhere.
+
+    A vector that is there already stays as it is, and is in use from now on. Returns how many are new, and all of them
+    as they are in SQL.
+    """
+    role = EmbeddingRole.PASSAGE
+    known = _lookup(profile, role, list(vectors))
+    missing = [digest for digest in vectors if digest not in known]
+    _insert(profile, role, ((digest, vectors[digest]) for digest in missing))
+    return len(missing), known | _read(profile, role, missing)
 
 
-def never_embedded(profile: EmbeddingProfile, texts: Sequence[str]) -> list[str]:
-    """Return those texts, each once, of which this profile has no vector yet."""
+def never_embedded(
+    profile: EmbeddingProfile, texts: Sequence[str], *, role: EmbeddingRole = EmbeddingRole.PASSAGE
+) -> list[str]:
+    """Return those texts, each once, of which this profile has no vector in that role yet."""
     missing = {digest_of(text): text for text in texts}
     digests = list(missing)
     for start in range(0, len(digests), _LOOKUP):
-        known = _of(profile, digests[start : start + _LOOKUP])
+        known = _of(profile, role, digests[start : start + _LOOKUP])
         for digest in known.values_list("digest", flat=True):
             missing.pop(bytes(digest), None)
     return list(missing.values())
 
 
-def _lookup(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+def _insert(profile: EmbeddingProfile, role: EmbeddingRole, vectors: Iterable[tuple[bytes, bytes]]) -> None:
+    Embedding.objects.bulk_create(
+        [
+            Embedding(profile=profile, role=role, digest=digest, vector=vector, last_used_at=Now())
+            # Two workers that insert the same rows in different orders would wait for each other.
+            for digest, vector in sorted(vectors)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _lookup(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
     """Return the vectors that are there, having said that they are in use, so that the sweep leaves them alone."""
     found: dict[bytes, StoredVector] = {}
     for start in range(0, len(digests), _LOOKUP):
         part = digests[start : start + _LOOKUP]
-        _of(profile, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
-        found |= _read(profile, part)
+        _of(profile, role, part).filter(last_used_at__lt=in_future(timedelta(hours=-1))).update(last_used_at=Now())
+        found |= _read(profile, role, part)
     return found
 
 
-def _read(profile: EmbeddingProfile, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
-    rows = _of(profile, digests).values_list("pk", "digest", "vector")
+def _read(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> dict[bytes, StoredVector]:
+    rows = _of(profile, role, digests).values_list("pk", "digest", "vector")
     return {bytes(digest): StoredVector(pk, as_vector(vector)) for pk, digest, vector in rows}
 
 
-def _of(profile: EmbeddingProfile, digests: Sequence[bytes]) -> QuerySet[Embedding]:
-    return Embedding.objects.filter(profile=profile, role=EmbeddingRole.PASSAGE, digest__in=digests)
+def _of(profile: EmbeddingProfile, role: EmbeddingRole, digests: Sequence[bytes]) -> QuerySet[Embedding]:
+    return Embedding.objects.filter(profile=profile, role=role, digest__in=digests)
 
 
 def live_vectors(
@@ -209,11 +235,20 @@ def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
 def sweep_unused_vectors(*, unused_for: timedelta = timedelta(days=1), limit: int = 2000) -> int:
     """Remove vectors that no chunk refers to and nobody asked for lately; return how many.
 
-    Those of a profile for whose budget documents wait are kept: they may be the first half of such a document.
+    Those of a profile for which a document has waited as long, or waits for a budget, stay: they may be what it waits
+    to be given, or its own first half.
     """
-    waiting = IndexEntry.objects.filter(budget__isnull=False).values("index__profile")
-    stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None).exclude(profile__in=waiting)
+    waits = IndexEntry.objects.filter(
+        Q(wanted_at__lt=in_future(-unused_for)) | Q(budget__isnull=False),
+        index=OuterRef("pk"),
+        state__in=[EntryState.PENDING, EntryState.FAILED],
+    )
+    waited_for = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(Exists(waits))
+    stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None)
+    stale = stale.exclude(profile__in=list(waited_for.values_list("profile", flat=True)))
     ids = list(stale.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return 0
     unreferenced = Embedding.objects.filter(pk__in=ids).exclude(
         pk__in=Chunk.objects.filter(embedding__in=ids).values("embedding")
     )

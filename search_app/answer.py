@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Max, Min, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -24,7 +25,7 @@ from collections_app.prepared import Many, prepared
 from search_app.asking import diversity_of, liked
 from search_app.chips import Chip, set_filters
 from search_app.declared import read_filter, shared_fields
-from search_app.facet_links import FacetLinks, facet_links
+from search_app.facets import Facets
 from search_app.filters import all_of, parse_parameters
 from search_app.parameters import Parameters
 from search_app.question import ParsedQuestion, parse_question
@@ -34,6 +35,8 @@ from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, se
 from search_app.sorting import CREATED, TITLE, UPDATED, parse_sort
 
 _EXAMPLES = 4
+# Of each part of a collection, to find a title that is neither short nor long.
+_LOOKED_AT = 20
 
 
 class State(StrEnum):
@@ -94,7 +97,7 @@ class Answer:
     response: SearchResponse | None = None
     results: Sequence[Result] = ()
     set_filters: Sequence[Chip] = ()
-    facets: FacetLinks | None = None
+    facets: Facets | None = None
     orders: Sequence[Order] = ()
     diversity: float = 0.0
     progress: Progress | None = None
@@ -162,7 +165,7 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
         results=results_of(response.hits, parameters, asked.fields, query=request.query),
         set_filters=chips,
         unfiltered_url=unfiltered_url,
-        facets=facet_links(response.facets, parameters) if response.facets else None,
+        facets=response.facets,
         orders=_orders(request, asked.fields),
         diversity=request.diversity,
         progress=progress,
@@ -255,11 +258,24 @@ def progress_of(collections: Sequence[Collection]) -> Progress | None:
 def _facts(collections: Sequence[Collection], parameters: Parameters) -> Facts:
     indexes = [collection.serving_index for collection in collections if collection.serving_index]
     documents = Document.objects.alive().filter(collection__in=collections)
-    titles = documents.exclude(title="").order_by("-pk").values_list("title", flat=True)[:50]
-    short = list(dict.fromkeys(title for title in titles if 8 <= len(title) <= 60))[:_EXAMPLES]
+    short = _titles_from_all_over(documents)
     return Facts(
         documents=documents.count(),
         passages=Chunk.objects.filter(index__in=indexes, state=ChunkState.LIVE).count(),
         models=list(dict.fromkeys(index.profile.name for index in indexes)),
         examples=[(title, parameters.asking(title).query_string) for title in short],
     )
+
+
+def _titles_from_all_over(documents: QuerySet[Document]) -> list[str]:
+    """Return short titles of documents that were not stored one after the other, as those are often about the same."""
+    ends = documents.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return []
+    titled = documents.exclude(title="").order_by("pk").values_list("title", flat=True)
+    step = (ends["last"] - ends["first"]) // _EXAMPLES + 1
+    found: list[str] = []
+    for start in range(ends["first"], ends["last"] + 1, step):
+        near = titled.filter(pk__gte=start, pk__lt=start + step)[:_LOOKED_AT]
+        found += [title for title in near if 8 <= len(title) <= 60 and title not in found][:1]
+    return found[:_EXAMPLES]

@@ -40,6 +40,15 @@ def named_collections(slugs: Sequence[str], user: Asker) -> tuple[Collection, ..
     return found
 
 
+def readable_collection(slug: str, user: Asker) -> Collection:
+    """Return the collection of this slug with what serves it. Raises InvalidSearchRequest."""
+    readable = readable_collections(user).select_related("serving_index__profile")
+    found = None if "\0" in slug else readable.filter(slug=slug).first()
+    if found is None:
+        raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
+    return found
+
+
 def readable_document(public_id: str | UUID, user: Asker) -> Document:
     """Return a document with its text and collection. Raises InvalidSearchRequest."""
     found = None

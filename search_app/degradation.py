@@ -18,6 +18,7 @@ class Code(StrEnum):
     EMBEDDER_FAILED = "embedder_failed"
     BUDGET_USED_UP = "budget_used_up"
     QUESTION_REFUSED = "question_refused"
+    NO_QUESTION_MODEL = "no_question_model"
     STORE_DOWN = "store_down"
     STORE_PAUSED = "store_paused"
     STORE_FILLING = "store_filling"
@@ -82,6 +83,10 @@ _TEXTS: Mapping[Code, Callable[[], str]] = {
         "administrator raises it or its next period begins."
     ),
     Code.QUESTION_REFUSED: lambda: _("The embedding model refuses this question; word it differently."),
+    Code.NO_QUESTION_MODEL: lambda: _(
+        "The vectors of this collection were supplied without a model for questions, so it is searched by words and by "
+        "“more like this”."
+    ),
     Code.WORDS_ALONE: lambda: _("These results were found by the words of the question alone."),
     Code.WORDS_RENEWED: lambda: _(
         "The words of this collection's passages are being found anew, which ends by itself. Until then some passages "

@@ -1,4 +1,4 @@
-"""Facets as people use them: each value in words, with the search among the documents that have it too."""
+"""The ranges that a facet counts, in words, each with the search among the documents that are in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,14 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from search_app.facets import Among, Bucket, Facet, Facets
+from search_app.facets import Facet
 from search_app.parameters import Parameters, key_of
 from search_app.results import as_parameter, in_words
 
-# More fields wait behind "more".
-PROMINENT = 4
-
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A value in words, how many documents have it, and the search with it, or without it if it is set."""
+class RangeLink:
+    """A range in words, how many documents are in it, and the search within it, or without it if it is set."""
 
     text: str
     count: int
@@ -27,57 +24,28 @@ class Choice:
     is_set: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The choices of one field."""
-
-    label: str
-    choices: Sequence[Choice]
-
-
-@dataclass(frozen=True, slots=True)
-class FacetLinks:
-    """The groups, and among how many documents they were counted."""
-
-    documents: int
-    among: Among
-    prominent: Sequence[Group]
-    others: Sequence[Group]
-
-
-def facet_links(facets: Facets, parameters: Parameters) -> FacetLinks | None:
-    """Return the facets of an answer; None where there is nothing to choose from."""
-    groups = [group for facet in facets.fields if (group := _group(facet, parameters)).choices]
-    if not groups:
-        return None
-    return FacetLinks(facets.documents, facets.among, groups[:PROMINENT], groups[PROMINENT:])
-
-
-def _group(facet: Facet, parameters: Parameters) -> Group:
-    choices = [_choice(facet, bucket, parameters) for bucket in facet.buckets]
-    return Group(facet.label, choices)
-
-
-def _choice(facet: Facet, bucket: Bucket, parameters: Parameters) -> Choice:
-    if not bucket.is_range:
-        pair = key_of(facet.name), as_parameter(bucket.value)
-        is_set = pair in parameters.filters
-        changed = parameters.without_filter(*pair) if is_set else parameters.with_filter(*pair)
-        return Choice(in_words(bucket.value), bucket.count, _address(changed), is_set)
-    ends = [("gte", bucket.value), ("lt", bucket.until)]
-    pairs = [(key_of(facet.name, operator), as_parameter(end)) for operator, end in ends if end is not None]
-    is_set = all(pair in parameters.filters for pair in pairs)
-    changed = parameters
-    for pair in pairs:
-        changed = changed.without_filter(*pair) if is_set else changed.with_filter(*pair)
-    return Choice(_range_in_words(bucket.value, bucket.until), bucket.count, _address(changed), is_set)
+def range_links(facet: Facet, parameters: Parameters) -> Sequence[RangeLink]:
+    """Return the ranges of a facet in their order; none of a facet that counts single values."""
+    links = []
+    for bucket in facet.buckets:
+        if bucket.is_range:
+            ends = [("gte", bucket.value), ("lt", bucket.until)]
+            pairs = [(key_of(facet.name, operator), as_parameter(end)) for operator, end in ends if end is not None]
+            is_set = all(pair in parameters.filters for pair in pairs)
+            changed = parameters
+            for pair in pairs:
+                changed = changed.without_filter(*pair) if is_set else changed.with_filter(*pair)
+            text = range_in_words(bucket.value, bucket.until)
+            links.append(RangeLink(text, bucket.count, _address(changed), is_set))
+    return links
 
 
 def _address(parameters: Parameters) -> str:
     return parameters.query_string or reverse("search:search")
 
 
-def _range_in_words(start: Any, until: Any) -> str:
+def range_in_words(start: Any, until: Any) -> str:
+    """Say from where to where a range goes, its end not included: 1990 – 1999, from 100, up to March 2020."""
     match start if until is None else until:
         case datetime():
             days = [end and timezone.localtime(end).date() for end in (start, until)]

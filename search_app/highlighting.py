@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from collections_app.lexical import terms_of
+from collections_app.lexical import COMMON_WORDS, terms_of
 
 Span = tuple[int, int]
 
@@ -24,11 +24,6 @@ _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）]*|\n[ \t]*\n\s*")
 _MOST_TERMS = 40
 _KEPT_TOKENS = 50_000
-# Words that say nothing about a passage. Only for the eye: they count in the question's vector.
-_COMMON = frozenset(
-    "a about an and any are as at be by can do does for from has have how i in is it its my not of on or that the "  # noqa: SIM905
-    "there this to was were what when where which who why will with you your".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ def _tokens(text: str) -> Iterator[Span]:
 def _asked(query: str) -> frozenset[str]:
     """Return the terms of the question's words, of the telling ones if there are any."""
     tokens = [query[start:end] for start, end in _tokens(query)]
-    telling = [token for token in tokens if token.lower() not in _COMMON] or tokens
+    telling = [token for token in tokens if token.lower() not in COMMON_WORDS] or tokens
     return frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token))
 
 

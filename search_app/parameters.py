@@ -1,5 +1,6 @@
 """The address of a search: what its query string says, and the one canonical address that says it again. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlencode
@@ -41,7 +42,7 @@ class Parameters:
         )
         named = tuple(dict.fromkeys(slug for slug in data.getlist(COLLECTION) if slug))
         return cls(
-            query=clean_text(data.get(QUERY, "")),
+            query=clean_text(data.get(QUERY, "")).strip(),
             collections=(EVERY,) if EVERY in named else named,
             mode=data.get(MODE, ""),
             like=data.get(LIKE, ""),
@@ -73,6 +74,14 @@ class Parameters:
 
     def asking(self, query: str, *, like: str = "") -> Self:
         return replace(self, query=query, like=like, page=1)
+
+    def among(self, *collections: str) -> Self:
+        """Return the same question to other collections: filters, order and likeness are of the former ones."""
+        return replace(self, collections=collections, filters=(), sort="", like="", page=1, filters_of="")
+
+    def naming(self, collections: Sequence[str]) -> Self:
+        """Return the same search with its collections named, where the address left them to the site."""
+        return self if self.collections else replace(self, collections=tuple(collections))
 
     def without_like(self) -> Self:
         return replace(self, like="", page=1)

@@ -1,8 +1,6 @@
 """Questions as vectors: embedded by the profile of the index that is searched, and remembered for a while."""
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,11 +14,13 @@ from collections_app.exceptions import (
     EmbedderUnavailable,
     EmbeddingInputRefused,
     EmbeddingResponseInvalid,
+    NoModelForQuestions,
     ProfileMismatch,
     VectorsiteError,
 )
 from collections_app.models import EmbeddingProfile, Purpose, VectorIndex
 from collections_app.profiles import embedder_for
+from collections_app.recent import Recent
 from search_app.degradation import Code
 
 logger = logging.getLogger(__name__)
@@ -30,31 +30,8 @@ _CAPACITY = 512
 # How long somebody who asks waits for a server that says nothing; then words answer, and a worker finds out what it is.
 EMBEDDER_SECONDS = 5.0
 
-
-class _Recent:
-    """The vectors of the questions asked last in this process."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._vectors: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[str, str]) -> NDArray[np.float32] | None:
-        with self._lock:
-            if key in self._vectors:
-                self._vectors.move_to_end(key)
-            return self._vectors.get(key)
-
-    def put(self, key: tuple[str, str], vector: NDArray[np.float32]) -> None:
-        with self._lock:
-            self._vectors[key] = vector
-            self._vectors.move_to_end(key)
-            if len(self._vectors) > self._capacity:
-                self._vectors.popitem(last=False)
-
-
-_recent = _Recent(_CAPACITY)
-_sentences = _Recent(_CAPACITY)
+_recent: Recent[tuple[str, str], NDArray[np.float32]] = Recent(_CAPACITY)
+_sentences: Recent[tuple[str, str], NDArray[np.float32]] = Recent(_CAPACITY)
 
 
 class QuestionNotEmbedded(VectorsiteError):
@@ -116,6 +93,8 @@ def _embed(
         return _checked(vectors, profile, shape)
     except QuestionNotEmbedded:
         raise
+    except NoModelForQuestions as error:
+        raise QuestionNotEmbedded(Code.NO_QUESTION_MODEL) from error
     except Exception as error:
         # Whatever a backend, its library or a foreign server comes up with, a search answers.
         logger.warning("A question could not be embedded with %s.", profile, exc_info=True)

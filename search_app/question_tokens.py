@@ -44,13 +44,13 @@ class Token:
     field: str = ""
 
 
-_CLOSING = {'"': '"', "＂": "＂", "“": "”", "「": "」", "『": "』"}
+CLOSING = {'"': '"', "＂": "＂", "“": "”", "「": "」", "『": "』"}
 _JOINING = re.compile(r"(AND|OR|NOT)(?=[\s()（）]|$)")
-_NAME = r"[^\s:：=＝<＜>＞!！~～≥≤≠()（）,，、\"＂“”「」『』]+"
-_COMPARING = r"[>＞][=＝]|[<＜][=＝]|[!！][=＝]|[≥≤≠>＞<＜~～]|[=＝]{1,2}"
-_COMPARISON = re.compile(rf"({_NAME})(?:([:：]?(?:{_COMPARING})|[:：])|\s+({_COMPARING}))")
+NAME = r"[^\s:：=＝<＜>＞!！~～≥≤≠()（）,，、\"＂“”「」『』]+"
+COMPARING = r"[>＞][=＝]|[<＜][=＝]|[!！][=＝]|[≥≤≠>＞<＜~～]|[=＝]{1,2}"
+_COMPARISON = re.compile(rf"({NAME})(?:([:：]?(?:{COMPARING})|[:：])|\s+({COMPARING}))")
 # The same in the keys of full-width keyboards.
-_NARROW = str.maketrans("：＝＜＞！～", ":=<>!~")
+NARROW = str.maketrans("：＝＜＞！～", ":=<>!~")
 _OPERATORS = {
     "": "eq", "=": "eq", "==": "eq", "!=": "ne", "≠": "ne", ">=": "gte", "≥": "gte", "<=": "lte", "≤": "lte",
     ">": "gt", "<": "lt", "~": "contains",
@@ -163,7 +163,7 @@ class _Tokeniser:
     def _begins_filter(self, start: int) -> bool:
         """Say whether a minus before `start` takes something away: a phrase, a group or a declared field follows."""
         following = self.line[start : start + 1]
-        if following in _CLOSING:
+        if following in CLOSING:
             return self._closing(start) > 0
         found = _COMPARISON.match(self.line, start)
         return following in ("(", "（") or bool(found and found[2] and (self._field(found[1]) or self._near(found[1])))
@@ -178,7 +178,7 @@ class _Tokeniser:
 
     def _closing(self, start: int) -> int:
         """Return where the quotes that open at `start` are over, 0 where none open or they stay open."""
-        closing = _CLOSING.get(self.line[start : start + 1], "")
+        closing = CLOSING.get(self.line[start : start + 1], "")
         at = start + 1
         while closing and (at := self.line.find(closing, at)) >= 0:
             if not self.line.startswith(closing * 2, at):
@@ -193,7 +193,7 @@ class _Tokeniser:
         if not found:
             return None
         name, is_spaced = found[1], found[2] is None
-        sign = (found[2] or found[3]).translate(_NARROW)
+        sign = (found[2] or found[3]).translate(NARROW)
         field, operator = self._field(name), _OPERATORS[sign.removeprefix(":")]
         following = self.line[found.end() : found.end() + 1]
         begins_value = bool(following.strip()) and following not in ")）"

@@ -11,10 +11,11 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from collections_app.geometry import quantise
+
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_LEVELS = 127
 # Copying the vectors that a filter keeps costs more than comparing them; where it keeps more, all are compared.
 _COPIED_BELOW = 0.25
 # Room for what will go live before everything is copied to a larger place.
@@ -28,13 +29,6 @@ _TABLE = 50_000_000
 def bytes_per_passage(dimensions: int) -> int:
     """Return how much memory a passage takes."""
     return dimensions + 4 + 8 + 8 + 1
-
-
-def quantise(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return codes int8 [n, d] and scales float32 [n] of vectors float32 [n, d], which must be finite."""
-    scales = np.abs(matrix).max(axis=1, initial=0.0) / _LEVELS
-    divisors = np.where(scales > 0, scales, 1.0)[:, None]
-    return np.rint(matrix / divisors).astype(np.int8), scales.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -16,18 +16,24 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
-from collections_app.models import Collection, Document, SourceFile
-from collections_app.prepared import prepared
-from search_app.answer import answer, asked_by, progress_of
-from search_app.asking import named_collections, readable_document
+from collections_app.models import Collection, Document, SavedSearch, SourceFile
+from search_app.answer import State, answer, asked_by, progress_of
+from search_app.asking import readable_document
+from search_app.completion import Completion, as_json, complete, complete_value
 from search_app.context import context_of
+from search_app.declared import shared_fields
 from search_app.document_page import Reference, document_page
 from search_app.explanation import explain
-from search_app.forms import FilterForm, filter_form, problem_slots
+from search_app.forms import filter_form
 from search_app.parameters import EVERY, Parameters, whole_number
-from search_app.scope import permission_of, readable_collections
+from search_app.picking import choose, picker, readable_list
 from search_app.search import search
 from search_app.security import make_inert, own_files_only
+
+# Of a longer line nothing is completed.
+_LONGEST_LINE = 800
+# Saved searches that are offered before anything is asked; their own page has them all.
+_MOST_SAVED = 6
 
 
 @own_files_only
@@ -35,41 +41,45 @@ from search_app.security import make_inert, own_files_only
 def search_page(request: HttpRequest) -> HttpResponse:
     """The search page, or with HTMX the answer alone."""
     given = Parameters.read(request.GET)
-    readable = _readable_collections(request)
+    readable = readable_list(request.user)
     chosen = _choose(readable, given, request)
     parameters = given.settled()
     address = reverse("search:search") + parameters.query_string
-    partial = _wants_part(request)
+    partial = _wants_part(request, "answer")
     if given.filters_of and not partial:
         return HttpResponseRedirect(address)
     if given.are_of_other_collections:
         # The filters beside the answer are those of other collections, so the whole page has to change.
-        return HttpResponse(headers={"HX-Location": address})
+        return HttpResponse(headers={"HX-Redirect": address})
+    is_every = EVERY in given.collections
     context: dict[str, Any] = {
-        "collections": readable,
         "chosen": chosen,
         "collection": chosen[0] if len(chosen) == 1 else None,
-        "every": EVERY in given.collections,
-        "also": len(chosen) - 1,
-        "others": [collection for collection in readable if collection != chosen[0]] if chosen else [],
-        "filters_of": EVERY if EVERY in given.collections else ",".join(collection.slug for collection in chosen),
+        "filters_of": EVERY if is_every else ",".join(collection.slug for collection in chosen),
         "parameters": parameters,
     }
+    if not partial:
+        context["picker"] = picker(readable, chosen, parameters, is_every=is_every)
     status = 200
     if chosen:
         found = answer(chosen, parameters, request.user)
         status = found.status
         context["answer"] = found
-        wrong = {"wrong_field": found.wrong_field, "problem": found.problem}
-        if not partial:
-            context["filters"] = _filters(chosen, parameters, **wrong)
-        elif len(chosen) == 1:
-            context["slots"] = problem_slots(chosen[0], **wrong)
+        if found.state is State.WELCOME and request.user.is_authenticated:
+            context["saved"] = SavedSearch.objects.filter(owner=request.user)[:_MOST_SAVED]
+        context["filters"] = filter_form(
+            shared_fields([collection.pk for collection in chosen]),
+            parameters,
+            facets=found.facets,
+            wrong_field=found.wrong_field,
+            problem=found.problem,
+        )
     template = "search_app/_answer.html" if partial else "search_app/search.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     if partial:
-        response.headers["HX-Push-Url"] = address
+        # While somebody types, what is on the way to a question leaves no trace in the history.
+        response.headers["HX-Replace-Url" if request.headers.get("X-Typing") else "HX-Push-Url"] = address
     return response
 
 
@@ -78,10 +88,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
 def explain_page(request: HttpRequest) -> HttpResponse:
     """How the search that the address stands for is answered, step by step."""
     parameters = Parameters.read(request.GET).settled()
-    chosen = _choose(_readable_collections(request), parameters, request)
+    chosen = _choose(readable_list(request.user), parameters, request)
     if not chosen:
         raise Http404(_("There is nothing to search yet."))
-    context: dict[str, Any] = {"parameters": parameters, "chosen": chosen}
+    layout = "search_app/part.html" if _wants_part(request, "drawer-content") else "search_app/base.html"
+    context: dict[str, Any] = {"parameters": parameters, "chosen": chosen, "layout": layout}
     status = 200
     try:
         asked = asked_by(parameters, chosen, request.user, facets=False)
@@ -89,51 +100,22 @@ def explain_page(request: HttpRequest) -> HttpResponse:
         context |= {"explanation": explain(asked.request, response), "question": asked.question, "response": response}
     except (InvalidFilter, InvalidSearchRequest) as error:
         context["problem"], status = str(error), 400
-    return render(request, "search_app/explain.html", context, status=status)
+    page = render(request, "search_app/explain.html", context, status=status)
+    patch_vary_headers(page, ["HX-Request"])
+    return page
 
 
-def _filters(chosen: Sequence[Collection], parameters: Parameters, *, wrong_field: str, problem: str) -> FilterForm:
-    """Return the form's filters; of several collections, those that are set are only kept: facets offer more."""
-    if len(chosen) == 1:
-        return filter_form(chosen[0], parameters, wrong_field=wrong_field, problem=problem)
-    return FilterForm([], [], parameters.filters, [], "")
-
-
-def _wants_part(request: HttpRequest) -> bool:
+def _wants_part(request: HttpRequest, target: str) -> bool:
+    """Say whether HTMX asks for what stands in the element `target`, and for nothing else."""
     htmx = HtmxDetails(request)
-    return bool(htmx) and not htmx.history_restore_request and htmx.target == "answer"
+    return bool(htmx) and not htmx.history_restore_request and htmx.target == target
 
 
-def _readable_collections(request: HttpRequest) -> list[Collection]:
-    readable = prepared(
-        lambda: readable_collections(request.user).select_related("serving_index__profile"),
-        permission_of(request.user),
-    )
-    return readable.rows()
-
-
-def _choose(readable: list[Collection], parameters: Parameters, request: HttpRequest) -> Sequence[Collection]:
-    """Return the collections that the address names, the one of what it is like, or the likeliest one."""
-    if not parameters.collections and parameters.like:
-        try:
-            return [readable_document(parameters.like.split(":")[0], request.user).collection]
-        except InvalidSearchRequest as error:
-            raise Http404(str(error)) from error
-    if not parameters.collections:
-        largest = _largest(readable)
-        return [largest] if largest else []
+def _choose(readable: Sequence[Collection], given: Parameters, request: HttpRequest) -> Sequence[Collection]:
     try:
-        return named_collections(parameters.collections, request.user)
+        return choose(readable, given, request.user)
     except InvalidSearchRequest as error:
         raise Http404(str(error)) from error
-
-
-def _largest(collections: list[Collection]) -> Collection | None:
-    """Return the collection with the most documents: the likeliest one for a question that names none."""
-    by_pk = {collection.pk: collection for collection in collections}
-    counted = Document.objects.alive().filter(collection__in=by_pk).values("collection").annotate(documents=Count("pk"))
-    largest = counted.order_by("-documents", "collection").first()
-    return by_pk[largest["collection"]] if largest else next(iter(collections), None)
 
 
 @own_files_only
@@ -142,7 +124,7 @@ def _largest(collections: list[Collection]) -> Collection | None:
 def progress(request: HttpRequest) -> HttpResponse:
     """The progress bar of the chosen collections, fetched again and again while documents are waiting."""
     parameters = Parameters.read(request.GET)
-    chosen = _choose(_readable_collections(request), parameters, request)
+    chosen = _choose(readable_list(request.user), parameters, request)
     context = {"progress": progress_of(chosen), "chosen": chosen}
     return render(request, "search_app/_progress.html", context)
 
@@ -162,9 +144,12 @@ def document(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def context(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A passage with its neighbours, put by HTMX where its excerpt was; without HTMX, the document itself."""
     found, reference = _readable_document(request, public_id), Reference.read(request.GET)
-    shown = reference and context_of(found, reference, request.GET.get("q", ""))
-    if shown and HtmxDetails(request):
-        return render(request, "search_app/_context.html", {"context": shown, "document": found})
+    count = whole_number(request.GET.get("count", "1"))
+    query = request.GET.get("q", "")
+    shown = reference and context_of(found, reference, query, count=1 if count is None else count)
+    if reference and shown and HtmxDetails(request):
+        place = urlencode({"revision": reference.revision, "start": reference.start, "end": reference.end, "q": query})
+        return render(request, "search_app/_context.html", {"context": shown, "document": found, "place": place})
     address = f"{reverse('search:document', args=[public_id])}?{request.GET.urlencode()}#passage"
     return HttpResponse(headers={"HX-Redirect": address}) if HtmxDetails(request) else HttpResponseRedirect(address)
 
@@ -194,3 +179,16 @@ def source(request: HttpRequest, public_id: UUID) -> FileResponse:
     return make_inert(
         FileResponse(content, as_attachment=True, filename=found.filename, content_type="application/octet-stream")
     )
+
+
+@own_files_only
+@never_cache
+@require_safe
+def completion(request: HttpRequest) -> JsonResponse:
+    """What can stand at the end of `q`, a question before the caret; with `field`, values of it that go on from `q`."""
+    chosen = _choose(readable_list(request.user), Parameters.read(request.GET), request)
+    typed, field = request.GET.get("q", "").replace("\0", ""), request.GET.get("field", "")
+    if len(typed) > _LONGEST_LINE or not chosen:
+        return JsonResponse(as_json(Completion(len(typed), [])))
+    found = complete_value(typed, field, chosen) if field else complete(typed, chosen)
+    return JsonResponse(as_json(found))

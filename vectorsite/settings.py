@@ -24,39 +24,94 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Environment(BaseSettings):
-    """Every environment variable that the site understands, with its type and default."""
+    """Every environment variable that the site understands, with its type and default.
+
+    The descriptions are what docs/environment.md says of each; `make reference` writes it.
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    debug: bool = False
-    secret_key: str = ""
-    secret_key_fallbacks: Annotated[list[str], NoDecode] = []
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    allowed_hosts: Annotated[list[str], NoDecode] = []
-    csrf_trusted_origins: Annotated[list[str], NoDecode] = []
-    behind_tls_proxy: bool = False
-    var_dir: Path = BASE_DIR / "var"
-    database_url: str = ""
-    redis_url: str = ""
-    chroma_url: str = ""
-    workers: int = Field(default=2, ge=1, le=64)
-    web_threads: int = Field(default=8, ge=1, le=64)
-    time_zone: str = "UTC"
-    language_code: str = "en"
-    admin_password: str = ""
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    openai_base_url: str = ""
-    embedding_backend: str = "local"
-    sweep_seconds: float = Field(default=2.0, gt=0, le=300)
-    lease_seconds: int = Field(default=60, ge=2, le=3600)
-    tombstone_grace_seconds: int = Field(default=900, ge=0)
-    rollback_days: float = Field(default=7, ge=0, le=3650)
-    audit_hours: float = Field(default=1, gt=0, le=8760)
-    deep_audit_hours: float = Field(default=24, gt=0, le=8760)
-    chroma_file_limit_gb: int = Field(default=16, ge=1)
-    vector_memory_mb: int = Field(default=256, ge=0)
-    upload_limit_mb: int = Field(default=100, ge=1)
+    host: str = Field(default="127.0.0.1", description="address on which the web server listens")
+    port: int = Field(default=8000, ge=1, le=65535, description="port on which it listens")
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default=[], description="names under which the site is reached, else this machine's; needed for `HOST=0.0.0.0`"
+    )
+    csrf_trusted_origins: Annotated[list[str], NoDecode] = Field(
+        default=[], description="origins such as `https://search.example.org`, when a proxy changes scheme or host"
+    )
+    behind_tls_proxy: bool = Field(default=False, description="believe `X-Forwarded-Proto`, secure cookies, HSTS")
+    var_dir: Path = Field(
+        default=BASE_DIR / "var", description="where everything that the site writes lives; one running site per folder"
+    )
+    database_url: str = Field(
+        default="",
+        description="`postgres://user:password@host:5432/name` or `sqlite:////path`; else SQLite in `VAR_DIR`",
+    )
+    redis_url: str = Field(default="", description="`redis://host:6379/0`; else a private server")
+    chroma_url: str = Field(
+        default="",
+        description="`http://host:8000`; else a private server. Without authentication: keep it on a private network",
+    )
+    workers: int = Field(
+        default=2, ge=1, le=64, description="processes of the Celery worker, which read files and embed"
+    )
+    web_threads: int = Field(default=8, ge=1, le=64, description="threads of each of the 2 web processes")
+    vector_memory_mb: int = Field(
+        default=256,
+        ge=0,
+        description="memory for vectors in each web process, a byte for each number: 640,000 passages of 384 "
+        "dimensions; 0 for none",
+    )
+    secret_key: str = Field(
+        default="",
+        description="Django's, the same for all machines of one site; else made, and kept in `VAR_DIR/secret_key`",
+    )
+    secret_key_fallbacks: Annotated[list[str], NoDecode] = Field(
+        default=[], description="former values of `SECRET_KEY`, while it is exchanged"
+    )
+    admin_password: str = Field(
+        default="",
+        description="of `admin`, whom the first start makes; else made, and kept in `VAR_DIR/admin_password`",
+    )
+    embedding_backend: str = Field(
+        default="local", description="model of new collections, an alias of `settings.EMBEDDERS`"
+    )
+    openai_base_url: str = Field(
+        default="", description="server of the backend `openai`; its key is in `OPENAI_API_KEY`, unless it is stored"
+    )
+    time_zone: str = Field(default="UTC", description="name of the IANA database such as `Asia/Shanghai`")
+    language_code: str = Field(
+        default="en", description="of the site, where a browser asks for no other: `en` or `zh-hans`"
+    )
+    upload_limit_mb: int = Field(default=100, ge=1, description="the largest file that is taken")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`"
+    )
+    sweep_seconds: float = Field(
+        default=2.0, gt=0, le=300, description="how often pending work is looked for that no message has announced"
+    )
+    lease_seconds: int = Field(
+        default=60, ge=2, le=3600, description="how long a worker may be silent before another takes over its work"
+    )
+    tombstone_grace_seconds: int = Field(
+        default=900, ge=0, description="how long rows of removed passages are kept, for writers that wake up late"
+    )
+    audit_hours: float = Field(default=1, gt=0, le=8760, description="how often every index is compared with SQL")
+    deep_audit_hours: float = Field(
+        default=24, gt=0, le=8760, description="how often vectors and metadata are compared too"
+    )
+    rollback_days: float = Field(
+        default=7,
+        ge=0,
+        le=3650,
+        description="how long an index that was replaced is kept in step, to be switched back to",
+    )
+    chroma_file_limit_gb: int = Field(
+        default=16,
+        ge=1,
+        description="no file of the private Chroma grows beyond this, nor beyond half of the free disk",
+    )
+    debug: bool = Field(default=False, description="Django's; never on a site that others reach")
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", "secret_key_fallbacks", mode="before")
     @classmethod
@@ -307,6 +362,7 @@ EMBEDDERS: dict[str, dict[str, Any]] = {
         "OPTIONS": {},
     },
     "chroma-default": {"BACKEND": "collections_app.embeddings.chroma_default.ChromaDefaultEmbedder", "OPTIONS": {}},
+    "supplied": {"BACKEND": "collections_app.embeddings.supplied.SuppliedEmbedder", "OPTIONS": {}},
     "meaningless": {"BACKEND": "collections_app.embeddings.hashing.MeaninglessHashEmbedder", "OPTIONS": {}},
 }
 if env.embedding_backend not in EMBEDDERS:

@@ -14,9 +14,9 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from collections_app.admin import cells
-from collections_app.admin.pages import QuickList
+from collections_app.admin.pages import QuickList, ReadOnlyAdmin
 from collections_app.admin.scope import user_of
-from collections_app.models import User
+from collections_app.models import SavedSearch, User
 from collections_app.trail import record, record_many
 
 admin.site.unregister(Group)
@@ -58,3 +58,14 @@ class GroupAdmin(QuickList, DjangoGroupAdmin, ModelAdmin):
     @display(description=gettext_lazy("members"), ordering="size")
     def members(self, obj: Any) -> str:
         return cells.link(cells.list_url(User, groups__id__exact=obj.pk), cells.count(obj.size))
+
+
+@admin.register(SavedSearch)
+class SavedSearchAdmin(ReadOnlyAdmin):
+    """What people keep for themselves, to look at; they change it on the site."""
+
+    collection_path = None
+    list_display = ["name", "owner", "collection", "created_at"]
+    list_select_related = ["owner", "collection"]
+    search_fields = ["name", "owner__username"]
+    fields = ["name", "owner", "collection", "query_string", "created_at"]

@@ -35,17 +35,23 @@ TRAIL_ACTIONS = {
     "retried": gettext_lazy("retried"),
     "rebuilt": gettext_lazy("rebuilt"),
     "calibrated": pgettext_lazy("was done", "calibrated"),
+    "profiles compared": gettext_lazy("profiles compared"),
     "rebuild started": gettext_lazy("rebuild started"),
     "activated": pgettext_lazy("was done", "activated"),
     "dropped": pgettext_lazy("was done", "dropped"),
     "audited and repaired": gettext_lazy("audited and repaired"),
     "resumed": gettext_lazy("resumed"),
     "demo loaded": gettext_lazy("demo loaded"),
+    "exported": gettext_lazy("exported"),
+    "imported": gettext_lazy("imported"),
 }
 _TRAIL_DETAILS = {
     "fields": gettext_lazy("fields"),
     "files": gettext_lazy("files"),
+    "documents": gettext_lazy("documents"),
+    "vectors": gettext_lazy("vectors"),
     "index": gettext_lazy("index"),
+    "profiles": gettext_lazy("embedding profiles"),
     "version": gettext_lazy("version"),
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,6 +20,7 @@ from collections_app.admin.deletion import Effects, ServiceDeletion
 from collections_app.admin.form_page import form_page, require, see_other
 from collections_app.admin.numbers import state_tag, with_numbers
 from collections_app.admin.pages import Fact, PageLink, Panel, ReadOnlyAdmin, SiteAdmin, trail_of
+from collections_app.admin.portable_file import export_view, import_view
 from collections_app.admin.rebuilding import indexes_panel, rebuild_view
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
@@ -98,6 +100,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
     search_fields = ["name", "slug", "description"]
     search_help_text = gettext_lazy("Search names and descriptions")
     ordering = ["name"]
+    list_before_template = "collections_app/admin/import_link.html"
     actions = ["resync", "retry_failures", "audit_now"]
     object_actions = ["resync", "retry_failures", "audit_now"]
     inlines = [MetadataFieldInline, GrantInline]
@@ -167,15 +170,23 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         may_add_files = request.user.has_perm("collections_app.add_sourcefile")
         may_add_documents = request.user.has_perm("collections_app.add_document")
         links = [PageLink(_("Search page"), f"{reverse('search:search')}?collection={obj.slug}", "search")]
+        links.append(PageLink(_("Pictures of its vectors"), reverse("search:map", args=[obj.slug]), "scatter_plot"))
         if may_add_files:
             upload = reverse("admin:collections_app_sourcefile_upload")
+            table = reverse("admin:collections_app_sourcefile_table")
             links.append(PageLink(_("Upload files"), f"{upload}?collection={obj.pk}", "upload_file"))
+            links.append(PageLink(_("Import a table"), f"{table}?collection={obj.pk}", "table"))
         if may_add_documents:
             add = reverse("admin:collections_app_document_add")
             links.append(PageLink(_("Paste a document"), f"{add}?collection={obj.pk}", "post_add"))
         if self.has_change_permission(request, obj):
             rebuild = reverse("admin:collections_app_collection_rebuild", args=[obj.pk])
             links.append(PageLink(_("Rebuild with other settings"), rebuild, "deployed_code_update"))
+            export = reverse("admin:collections_app_collection_export", args=[obj.pk])
+            links.append(PageLink(_("Export to a file"), export, "download"))
+        if request.user.has_perm("collections_app.add_profilecomparison") and self.may_write(request, obj):
+            compare = f"{reverse('admin:collections_app_profilecomparison_add')}?collection={obj.pk}"
+            links.append(PageLink(_("Compare embedding profiles"), compare, "compare_arrows"))
         return links
 
     def panels(self, request: HttpRequest, obj: Collection) -> list[Panel]:
@@ -192,14 +203,27 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
     # --- writing ---
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.rebuild_view)
-        return [path("<int:pk>/rebuild/", view, name="collections_app_collection_rebuild"), *super().get_urls()]
+        views = {"<int:pk>/rebuild/": self.rebuild, "<int:pk>/export/": self.export, "import/": self.import_file}
+        named = {name: f"collections_app_collection_{name.strip('/').rpartition('/')[2]}" for name in views}
+        ours = [path(name, self.admin_site.admin_view(view), name=named[name]) for name, view in views.items()]
+        return [*ours, *super().get_urls()]
 
-    def rebuild_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        collection = self.get_queryset(request).filter(pk=pk).first()
+    def rebuild(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return rebuild_view(request, self, self._collection(request, pk))
+
+    def export(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Hand out a collection as a file; it needs the right to manage it."""
+        return export_view(request, self, self._collection(request, pk))
+
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """Make a collection of such a file; it needs the right to add collections."""
+        return import_view(request, self)
+
+    def _collection(self, request: HttpRequest, pk: int) -> Collection:
+        collection: Collection | None = self.get_queryset(request).filter(pk=pk).first()
         if collection is None:
             raise Http404
-        return rebuild_view(request, self, collection)
+        return collection
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Make a collection outside of any transaction, because the first one may have to load an embedding model."""

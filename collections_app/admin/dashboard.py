@@ -56,6 +56,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "dashboard": read_dashboard(user_of(request)),
         "live_url": reverse("admin:collections_app_dashboard"),
         "upload_url": reverse("admin:collections_app_sourcefile_upload") if may_upload else "",
+        "table_url": reverse("admin:collections_app_sourcefile_table") if may_upload else "",
         "collection_add_url": _add_collection_url(user_of(request)),
     }
 

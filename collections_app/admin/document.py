@@ -17,6 +17,7 @@ from collections_app.admin.filters import CollectionFilter, FromFileFilter, Lang
 from collections_app.admin.form_page import see_other
 from collections_app.admin.pages import PANEL_ROWS, Fact, Panel, SiteAdmin, trail_of
 from collections_app.admin.scope import user_of
+from collections_app.admin.tagging import tagging_view
 from collections_app.forms.document import DocumentForm, is_editable
 from collections_app.models import (
     Chunk,
@@ -50,7 +51,7 @@ class DocumentAdmin(ServiceDeletion, SiteAdmin):
     search_fields = ["title", "key"]
     search_help_text = gettext_lazy("Search titles and keys")
     ordering = ["-id"]
-    actions = ["resync"]
+    actions = ["change_field", "resync"]
     object_actions = ["resync"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
@@ -170,6 +171,10 @@ class DocumentAdmin(ServiceDeletion, SiteAdmin):
 
     def delete_rows(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         services.delete_documents(rows, user=user_of(request))
+
+    @admin.action(description=gettext_lazy("Change a field"), permissions=["change"])
+    def change_field(self, request: HttpRequest, queryset: QuerySet[Document]) -> HttpResponse | None:
+        return tagging_view(request, self, queryset)
 
     @admin.action(description=gettext_lazy("Re-sync"), permissions=["change"])
     def resync(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:

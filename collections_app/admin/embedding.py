@@ -15,6 +15,7 @@ from collections_app import profiles
 from collections_app.admin import cells
 from collections_app.admin.budget import standings_panel
 from collections_app.admin.form_page import form_page, require, see_other
+from collections_app.admin.lab import lab_page
 from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, SiteAdmin, trail_of
 from collections_app.admin.pauses import Resumable, pause_fact
 from collections_app.admin.scope import user_of
@@ -123,8 +124,13 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
         )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.key_view)
-        return [path("<int:pk>/key/", view, name=f"{self._url_name}_key"), *super().get_urls()]
+        key = path("<int:pk>/key/", self.admin_site.admin_view(self.key_view), name=f"{self._url_name}_key")
+        lab = path("lab/", self.admin_site.admin_view(self.lab_view), name="collections_app_lab")
+        return [key, lab, *super().get_urls()]
+
+    def lab_view(self, request: HttpRequest) -> HttpResponse:
+        """Texts as several profiles see them."""
+        return lab_page(request, self)
 
     def links(self, request: HttpRequest, obj: EmbeddingProfile) -> list[PageLink]:
         if not self._takes_key(request, obj):

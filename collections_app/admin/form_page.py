@@ -25,8 +25,12 @@ def form_page(
     facts: Sequence[Fact] = (),
     sentences: Sequence[Any] = (),
     panels: Sequence[Panel] = (),
+    repeated: Sequence[tuple[str, str]] = (),
 ) -> HttpResponse:
-    """Show a form, bound or not, as a page of `model_admin`, `panels` beneath; one without fields is a confirmation."""
+    """Show a form, bound or not, as a page of `model_admin`, `panels` beneath; one without fields is a confirmation.
+
+    `repeated` are names and values that go with it, for the page of a list's action.
+    """
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
@@ -34,6 +38,7 @@ def form_page(
         "form": form,
         "parts": {"facts": facts, "panels": panels},
         "sentences": sentences,
+        "repeated": repeated,
         "submit_label": submit,
         "opts": model_admin.opts,
         "media": model_admin.media + form.media,

@@ -29,6 +29,8 @@ from collections_app.models import (
     IndexState,
     MetadataField,
     PhysicalCollection,
+    ProfileComparison,
+    SavedSearch,
     SourceFile,
     TrailRecord,
     Usage,
@@ -48,7 +50,25 @@ class _Item:
     title: str | Promise = ""
 
 
-_GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """An entry of its own for those who have one of `rights`; `url` names an address below that of a model's list."""
+
+    url: str
+    icon: str
+    title: str | Promise
+    rights: tuple[str, ...]
+
+
+_SEEING = ("view", "change")
+_ADD_FILES = ("collections_app.add_sourcefile",)
+
+
+def _seeing(model: str) -> tuple[str, ...]:
+    return tuple(f"collections_app.{right}_{model}" for right in _SEEING)
+
+
+_GROUPS: Sequence[tuple[str | Promise, Sequence[_Item | _Page]]] = (
     (
         gettext_lazy("Content"),
         (
@@ -57,6 +77,8 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
             _Item(SourceFile, "attach_file"),
             _Item(Import, "move_to_inbox"),
             _Item(MetadataField, "label"),
+            _Page("collections_app_sourcefile_upload", "upload_file", gettext_lazy("Upload files"), _ADD_FILES),
+            _Page("collections_app_sourcefile_table", "table", gettext_lazy("Import a table"), _ADD_FILES),
         ),
     ),
     (
@@ -76,22 +98,25 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item]]] = (
             _Item(Embedding, "scatter_plot", gettext_lazy("Vectors")),
             _Item(Usage, "bar_chart", gettext_lazy("Usage")),
             _Item(Budget, "account_balance_wallet"),
+            _Page("collections_app_lab", "science", gettext_lazy("Lab"), _seeing("embeddingprofile")),
+            _Item(ProfileComparison, "compare_arrows", gettext_lazy("Comparisons")),
         ),
     ),
     (
         gettext_lazy("System"),
         (
+            _Page("collections_app_health", "monitor_heart", gettext_lazy("Health"), _seeing("workerstatus")),
             _Item(WorkerStatus, "engineering"),
             _Item(VectorStoreStatus, "storage", gettext_lazy("Vector stores")),
             _Item(TrailRecord, "history", gettext_lazy("Trail")),
             _Item(User, "person"),
             _Item(Group, "groups"),
+            _Item(SavedSearch, "bookmark"),
         ),
     ),
 )
 
-# Entries of their own whose addresses begin with that of a model's list.
-_PAGES_BELOW_LISTS = ("/upload/", "/health/")
+_PAGES = [item for _title, items in _GROUPS for item in items if isinstance(item, _Page)]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -99,21 +124,25 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     badges = _badges(request)
     groups = [{"items": [_entry(gettext_lazy("Dashboard"), "dashboard", reverse("admin:index"), request)]}]
     for title, items in _GROUPS:
-        shown = [_model_entry(item, badges, request) for item in items if _may_see(request, item.model)]
-        if Collection in {item.model for item in items} and request.user.has_perm("collections_app.add_sourcefile"):
-            upload = reverse("admin:collections_app_sourcefile_upload")
-            shown.append(_entry(gettext_lazy("Upload files"), "upload_file", upload, request))
-        if WorkerStatus in {item.model for item in items} and _may_see(request, WorkerStatus):
-            health = reverse("admin:collections_app_health")
-            shown.insert(0, _entry(gettext_lazy("Health"), "monitor_heart", health, request))
+        shown = [shown for item in items if (shown := _shown(item, badges, request))]
         if shown:
             groups.append({"title": title, "separator": True, "items": shown})  # type: ignore[dict-item]
     return groups
 
 
+def _shown(item: _Item | _Page, badges: dict[type[Model], int], request: HttpRequest) -> dict[str, Any] | None:
+    if isinstance(item, _Page):
+        link = reverse(f"admin:{item.url}")
+        return _entry(item.title, item.icon, link, request) if _has_one(request, item.rights) else None
+    return _model_entry(item, badges, request) if _may_see(request, item.model) else None
+
+
+def _has_one(request: HttpRequest, rights: Sequence[str]) -> bool:
+    return any(request.user.has_perm(right) for right in rights)
+
+
 def _may_see(request: HttpRequest, model: type[Model]) -> bool:
-    label, name = model._meta.app_label, model._meta.model_name
-    return any(request.user.has_perm(f"{label}.{right}_{name}") for right in ("view", "change"))
+    return _has_one(request, [f"{model._meta.app_label}.{right}_{model._meta.model_name}" for right in _SEEING])
 
 
 def _model_entry(item: _Item, badges: dict[type[Model], int], request: HttpRequest) -> dict[str, Any]:
@@ -126,7 +155,9 @@ def _model_entry(item: _Item, badges: dict[type[Model], int], request: HttpReque
 
 def _entry(title: str | Promise, icon: str, link: str, request: HttpRequest) -> dict[str, Any]:
     inside = request.path.startswith(link) and (link != reverse("admin:index") or request.path == link)
-    elsewhere = any(page in request.path and page not in link for page in _PAGES_BELOW_LISTS)
+    # A page's address begins with that of a model's list, whose entry is another one.
+    pages = (reverse(f"admin:{page.url}") for page in _PAGES)
+    elsewhere = any(page != link and page.startswith(link) and request.path.startswith(page) for page in pages)
     return {"title": title, "icon": icon, "link": link, "active": inside and not elsewhere}
 
 

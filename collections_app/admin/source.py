@@ -18,6 +18,7 @@ from collections_app.admin.filters import CollectionFilter, FailureFilter
 from collections_app.admin.numbers import number_of
 from collections_app.admin.pages import PANEL_ROWS, EndlessAdmin, Fact, PageLink, Panel, ReadOnlyAdmin, trail_of
 from collections_app.admin.scope import user_of
+from collections_app.admin.table_import import table_import_view
 from collections_app.admin.upload import upload_view
 from collections_app.models import (
     Document,
@@ -83,11 +84,16 @@ class SourceFileAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         upload = path("upload/", self.admin_site.admin_view(self.upload), name="collections_app_sourcefile_upload")
-        return [upload, *super().get_urls()]
+        table = path("table/", self.admin_site.admin_view(self.table), name="collections_app_sourcefile_table")
+        return [upload, table, *super().get_urls()]
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Take files; it needs the right to add source files and a collection to write to."""
         return upload_view(request, self)
+
+    def table(self, request: HttpRequest) -> HttpResponse:
+        """Take a table whose columns somebody maps; it needs what uploading needs."""
+        return table_import_view(request, self)
 
     def may_upload(self, request: HttpRequest) -> bool:
         """Return whether the user may add files to some collection. Files come in by uploading, not by a plain form."""
@@ -243,7 +249,11 @@ class ImportAdmin(ReadOnlyAdmin):
 
     def links(self, request: HttpRequest, obj: Import) -> list[PageLink]:
         upload = reverse("admin:collections_app_sourcefile_upload")
-        return [PageLink(_("Upload more"), f"{upload}?collection={obj.collection_id}", "upload_file")]
+        search = f"{reverse('search:search')}?collection={obj.collection.slug}"
+        return [
+            PageLink(_("Upload more"), f"{upload}?collection={obj.collection_id}", "upload_file"),
+            PageLink(_("Search page"), search, "search"),
+        ]
 
     def panels(self, request: HttpRequest, obj: Import) -> list[Panel]:
         failed_first = obj.items.select_related("source_file").order_by("id")

@@ -5,7 +5,7 @@ what is left. For either leg the passage stands in the index without that senten
 own copy, and the lexical leg would look better than it is at any question that somebody else has put.
 """
 
-from collections_app.calibration.questions import MOST_QUESTIONS
+from collections_app.calibration.questions import MOST_QUESTIONS, questions_of
 from collections_app.calibration.weight import FEWEST_QUESTIONS, Evidence, calibrate, due
 
-__all__ = ["FEWEST_QUESTIONS", "MOST_QUESTIONS", "Evidence", "calibrate", "due"]
+__all__ = ["FEWEST_QUESTIONS", "MOST_QUESTIONS", "Evidence", "calibrate", "due", "questions_of"]

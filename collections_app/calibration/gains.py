@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from collections_app.accounting import Account
 from collections_app.calibration.questions import Question
 from collections_app.embeddings import Embedder
+from collections_app.evaluation.measures import discount
+from collections_app.evaluation.nearest import NearestDocuments
 from collections_app.fusion import WEIGHTS, fuse_scores, ranks
 from collections_app.lexical_reading import search_words_instead
 from collections_app.models import Chunk, ChunkState, IndexEntry, Purpose, VectorIndex
@@ -83,7 +85,7 @@ def _nearest(index: VectorIndex, asked: Sequence[_Asked], pool: int, breathe: Ca
     """Return for each question the documents of the passages nearest to it, the nearest first, at most `pool`."""
     own = {one.question.chunk_id: row for row, one in enumerate(asked)}
     questions = np.stack([one.vector for one in asked], axis=1)
-    best: list[list[tuple[float, int]]] = [[] for _one in asked]
+    near = NearestDocuments(len(asked), pool)
     for page in _pages(index):
         breathe()
         similarities = page.matrix @ questions
@@ -92,12 +94,8 @@ def _nearest(index: VectorIndex, asked: Sequence[_Asked], pool: int, breathe: Ca
             similarities[place, row] = asked[row].rest @ asked[row].vector
         # A damaged vector may hold anything; the audit finds it.
         similarities[~np.isfinite(similarities)] = -1.0
-        most = min(pool * _PASSAGES_PER_DOCUMENT, len(page.ids))
-        for row in range(len(asked)):
-            top = np.argpartition(-similarities[:, row], most - 1)[:most]
-            found = zip(similarities[top, row].tolist(), page.document_ids[top].tolist(), strict=True)
-            best[row] = sorted([*best[row], *found], reverse=True)[: pool * _PASSAGES_PER_DOCUMENT]
-    return [list(dict.fromkeys(document for _similarity, document in known))[:pool] for known in best]
+        near.add(similarities, page.document_ids)
+    return near.ranked()
 
 
 def _pages(index: VectorIndex) -> Iterator[LiveVectors]:
@@ -142,4 +140,4 @@ def _ranked(similarities: dict[int, float], words: dict[int, float], weight: flo
 
 def _gain(ranked: dict[int, int], document_id: int) -> float:
     rank = ranked.get(document_id, _DEPTH + 1)
-    return 1 / math.log2(rank + 1) if rank <= _DEPTH else 0.0
+    return discount(rank) if rank <= _DEPTH else 0.0

@@ -79,8 +79,8 @@ def _calibrate(index: VectorIndex, breathe: Callable[[], None]) -> Evidence | No
     documents = IndexEntry.objects.filter(index=index).count()
     questions = list(questions_of(index))
     evidence, languages, embedded = None, {}, 0
-    if len(questions) >= FEWEST_QUESTIONS:
-        embedder = embedder_for(index.profile)
+    # Where nothing can be embedded, nothing can be asked.
+    if len(questions) >= FEWEST_QUESTIONS and (embedder := embedder_for(index.profile)).has_model:
         gains = gains_of(index, questions, embedder, rest_and_hold)
         embedded = 2 * len(questions)
         evidence = _evidence(gains)

@@ -4,6 +4,6 @@ Importing this package imports no inference library and no client; each backend 
 """
 
 from collections_app.embeddings.base import BatchLimits, Embedder
-from collections_app.embeddings.registry import load_embedder, takes_key
+from collections_app.embeddings.registry import load_embedder, takes_key, vector_options
 
-__all__ = ["BatchLimits", "Embedder", "load_embedder", "takes_key"]
+__all__ = ["BatchLimits", "Embedder", "load_embedder", "takes_key", "vector_options"]

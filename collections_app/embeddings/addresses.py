@@ -50,6 +50,16 @@ def check_host(host: str) -> None:
         return
 
 
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is written as one that can only be this machine: localhost (RFC 6761), or loopback."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return all(one.is_loopback for one in _meant_by(ipaddress.ip_address(host))[-1:])
+    except ValueError:
+        return False
+
+
 def check_address(address: str, *, host: str) -> None:
     """Raise EmbedderMisconfigured if `address` is forbidden, ValueError if it is no address."""
     # A zone such as %eth0 does not change what an address is.

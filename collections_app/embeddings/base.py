@@ -89,6 +89,21 @@ class Embedder(ABC):
         """
 
     @property
+    def recipient(self) -> str:
+        """The host that texts are sent to, which may keep or charge for them; "" where they stay on this machine."""
+        return ""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it can embed anything: False for one that knows of vectors which were supplied, and of no model."""
+        return True
+
+    @property
+    def takes_passages_as_given(self) -> bool:
+        """Whether passages are those that vectors were supplied for, where a document says so."""
+        return False
+
+    @property
     def tokenizer(self) -> "Tokenizer | None":
         """The model's own tokenizer, neither truncating nor padding; None where it is not known. Do not change it."""
         return None
@@ -130,6 +145,10 @@ class Embedder(ABC):
         Exact where the backend knows the model's tokenizer, else an estimate: a third of the UTF-8 bytes.
         """
         return self._count(self._inputs(texts, prefix=self.passage_prefix, allow_blank=True))
+
+    def count_query_tokens(self, text: str) -> int:
+        """Return how many tokens `text` takes as a search text, counted as `count_tokens` does."""
+        return self._count(self._inputs([text], prefix=self.query_prefix, allow_blank=True))[0]
 
     def readable_share(self, text: str) -> float:
         """Return which part of a text's characters, from 0 to 1, the model's vocabulary has a token for.

@@ -14,6 +14,9 @@ from django.utils.module_loading import import_string
 from collections_app.embeddings.base import Embedder
 from collections_app.exceptions import EmbedderMisconfigured
 
+# What decides the vectors beside the model, by whatever backend.
+VECTOR_OPTIONS = frozenset({"dimensions", "max_tokens", "passage_prefix", "pooling", "query_prefix", "questions"})
+
 _loaded: dict[str, Embedder] = {}
 _of_parents: list[dict[str, Embedder]] = []
 _lock = threading.Lock()
@@ -40,6 +43,18 @@ def takes_key(backend: str) -> bool:
         return "sealed_api_key" in _signature(_backend_class(backend, path)).parameters
     except EmbedderMisconfigured:
         return False
+
+
+def vector_options(backend: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a profile's options, and of what its alias configures, that decide the vectors.
+
+    They may leave the site: neither keys, addresses nor folders are among them.
+    """
+    _, merged = _configuration(backend, model="", options=options)
+    kept = {name: value for name, value in merged.items() if name in VECTOR_OPTIONS and value is not None}
+    if questions := kept.get("questions"):
+        kept["questions"] = {**questions, "options": vector_options(questions["backend"], questions.get("options", {}))}
+    return kept
 
 
 def _configuration(backend: str, *, model: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from collections_app.embeddings.addresses import check_host
+from collections_app.embeddings.addresses import check_host, is_this_machine
 from collections_app.embeddings.base import BatchLimits, Embedder, Vectors
 from collections_app.embeddings.keys import unseal
 from collections_app.embeddings.metering import note_call
@@ -140,6 +140,10 @@ class RemoteEmbedder(Embedder):
     @property
     def max_tokens(self) -> int:
         return self._max_tokens
+
+    @property
+    def recipient(self) -> str:
+        return "" if is_this_machine(self._server) else self._server
 
     @cached_property
     def tokenizer(self) -> "Tokenizer | None":

@@ -24,6 +24,7 @@ from collections_app.extraction.document import (
     Segment,
     SegmentKind,
     TableMapping,
+    WholeRows,
 )
 from collections_app.extraction.media_types import (
     BY_MEDIA_TYPE,
@@ -45,6 +46,7 @@ __all__ = [
     "Segment",
     "SegmentKind",
     "TableMapping",
+    "WholeRows",
     "configured_limits",
     "detect_media_type",
     "extract_file",

@@ -25,7 +25,7 @@ from collections_app.exceptions import (
 )
 from collections_app.extraction import spool
 from collections_app.extraction.builder import too_much_text
-from collections_app.extraction.document import Limits, TableMapping
+from collections_app.extraction.document import Limits, TableMapping, WholeRows
 from collections_app.extraction.source import Reader, Source
 
 _PR_SET_PDEATHSIG = 1
@@ -83,7 +83,7 @@ def _verdict(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         path=Path(job["path"]),
         filename=job["filename"],
         media_type=job["media_type"],
-        mapping=_mapping(job["mapping"]),
+        mapping=WholeRows() if job["whole_rows"] else _mapping(job["mapping"]),
         limits=limits,
     )
     error = _run(job["reader"], source, Path(job["spool"]))
@@ -102,6 +102,7 @@ def _mapping(values: dict[str, Any] | None) -> TableMapping | None:
         key_field=values["key_field"],
         metadata_fields=None if fields is None else tuple(fields),
         delimiter=values["delimiter"],
+        lists=tuple((name, separator) for name, separator in values["lists"]),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Markup = Literal["plain", "markdown"]
-SegmentKind = Literal["page", "slide", "sheet", "heading", "section"]
+SegmentKind = Literal["page", "slide", "sheet", "heading", "section", "passage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Segment:
     """A stretch `text[start:end]` of a document, with an address that a person knows.
 
     Offsets are Python string offsets. Headings nest: `level` is 1 to 6, and a heading's segment runs from its own line
-    to the next heading of the same or a higher rank. Pages, slides, sheets and sections are flat: `level` is 0.
+    to the next heading of the same or a higher rank. All others are flat: `level` is 0. A passage is a stretch that
+    whoever supplied its vector cut so; it is no place that people look for.
     """
 
     kind: SegmentKind
@@ -52,7 +53,8 @@ class TableMapping:
     """Which columns of a table (or keys of its JSON objects) become which part of a document.
 
     The texts of several `text_fields` are joined by an empty line. `metadata_fields=None` means every other column.
-    `delimiter` is for CSV alone; "" means: find out.
+    `delimiter` is for CSV alone; "" means: find out. `lists` names columns whose texts hold several values, each with
+    the separator between them.
     """
 
     text_fields: tuple[str, ...]
@@ -60,6 +62,14 @@ class TableMapping:
     key_field: str = ""
     metadata_fields: tuple[str, ...] | None = None
     delimiter: str = ""
+    lists: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRows(TableMapping):
+    """Asks for the rows as they are, before anybody has said which column is what: all of a row is metadata."""
+
+    text_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from collections_app.exceptions import (
     UnsupportedMediaType,
     VectorsiteError,
 )
-from collections_app.extraction.document import Limits, TableMapping
+from collections_app.extraction.document import Limits, TableMapping, WholeRows
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def read_in_child(
         "media_type": media_type,
         "reader": reader,
         "mapping": asdict(mapping) if mapping else None,
+        "whole_rows": isinstance(mapping, WholeRows),
         "limits": asdict(limits),
         "parent": os.getpid(),
         "spool": str(spool),

@@ -6,7 +6,7 @@ from typing import Any
 
 from collections_app.exceptions import InvalidImport
 from collections_app.extraction.characters import clean_text, clean_values, one_line
-from collections_app.extraction.document import ExtractedDocument, RowFailure, TableMapping
+from collections_app.extraction.document import ExtractedDocument, RowFailure, TableMapping, WholeRows
 from collections_app.extraction.outline import outline
 
 TEXT_NAMES = ("text", "content", "body", "正文", "内容", "文本")
@@ -33,15 +33,16 @@ def mapping_for(columns: Sequence[str], asked: TableMapping | None) -> TableMapp
     Raises InvalidImport, listing the columns that exist, when `asked` names one that does not.
     """
     if asked:
-        _check(columns, asked)
+        if not isinstance(asked, WholeRows):
+            _check(columns, asked)
         return asked
-    text = _first_named(columns, TEXT_NAMES)
+    text = first_named(columns, TEXT_NAMES)
     if not text:
         return None
     return TableMapping(
         text_fields=(text,),
-        title_field=_first_named(columns, TITLE_NAMES),
-        key_field=_first_named(columns, KEY_NAMES),
+        title_field=first_named(columns, TITLE_NAMES),
+        key_field=first_named(columns, KEY_NAMES),
     )
 
 
@@ -64,6 +65,8 @@ def documents(
 
 
 def _document(row: Row, mapping: TableMapping) -> ExtractedDocument | RowFailure:
+    if isinstance(mapping, WholeRows):
+        return ExtractedDocument(key=row.label, title="", text="", metadata=clean_values(dict(row.values)))
     key_value = row.values.get(mapping.key_field) if mapping.key_field else None
     if isinstance(key_value, dict | list):
         return RowFailure(row.label, f"Its key in {mapping.key_field!r} is not one simple value.")
@@ -77,7 +80,7 @@ def _document(row: Row, mapping: TableMapping) -> ExtractedDocument | RowFailure
         key=key,
         title=one_line(title) or one_line(text, TITLE_LENGTH),
         text=text,
-        metadata=clean_values(_metadata(row, mapping)),
+        metadata=clean_values(_with_lists(_metadata(row, mapping), mapping)),
         warnings=row.warnings,
     )
 
@@ -101,8 +104,21 @@ def _metadata(row: Row, mapping: TableMapping) -> dict[str, Any]:
     return {**unfolded, **{name: value for name, value in row.values.items() if name not in used}}
 
 
+def _with_lists(metadata: dict[str, Any], mapping: TableMapping) -> dict[str, Any]:
+    parted = {name: split(metadata[name], separator) for name, separator in mapping.lists if name in metadata}
+    return metadata | parted
+
+
+def split(value: Any, separator: str) -> Any:
+    """Return the values that a cell's text holds, without empty ones; what is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part for part in (part.strip() for part in value.split(separator)) if part]
+
+
 def _check(columns: Sequence[str], asked: TableMapping) -> None:
-    named = (*asked.text_fields, asked.title_field, asked.key_field, *(asked.metadata_fields or ()))
+    lists = (name for name, _separator in asked.lists)
+    named = (*asked.text_fields, asked.title_field, asked.key_field, *(asked.metadata_fields or ()), *lists)
     unknown = [name for name in dict.fromkeys(named) if name and name not in columns]
     if not asked.text_fields:
         raise InvalidImport(f"Say which column holds the text. The columns are: {_quoted(columns)}.")
@@ -116,6 +132,7 @@ def _quoted(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _LISTED_COLUMNS} more" if len(names) > _LISTED_COLUMNS else shown
 
 
-def _first_named(columns: Sequence[str], names: Sequence[str]) -> str:
+def first_named(columns: Sequence[str], names: Sequence[str]) -> str:
+    """Return the first column that has one of the well-known `names`, whatever its case; "" if none has."""
     by_name = {column.strip().lower(): column for column in reversed(columns)}
     return next((by_name[name] for name in names if name in by_name), "")

@@ -44,7 +44,7 @@ class ProfileAddForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=100, widget=UnfoldAdminTextInputWidget)
     backend = forms.ChoiceField(
         label=gettext_lazy("Backend"),
-        choices=lambda: [(alias, alias) for alias in settings.EMBEDDERS],
+        choices=lambda: [(alias, alias) for alias in settings.EMBEDDERS if alias != profiles.SUPPLIED],
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy("An alias of the setting EMBEDDERS."),
     )

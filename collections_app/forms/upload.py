@@ -19,9 +19,12 @@ KINDS = gettext_lazy(
 )
 
 
-class MultipleFileInput(forms.FileInput):
-    allow_multiple_selected = True
+class SingleFileInput(forms.FileInput):
     template_name = "collections_app/admin/files_input.html"
+
+
+class MultipleFileInput(SingleFileInput):
+    allow_multiple_selected = True
 
 
 class MultipleFileField(forms.FileField):

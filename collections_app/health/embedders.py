@@ -39,4 +39,6 @@ def _judge(profile: EmbeddingProfile) -> Finding:
             % {"name": profile, "reason": profile.pause_reason},
             _("A worker tries it again by itself within a minute; if none does, see what is said of the workers."),
         )
+    if not profile.canary:
+        return ok(_("The vectors of “%(name)s” were supplied, and no model is needed for them.") % {"name": profile})
     return ok(_("“%(name)s” answers, with the vectors that it gave at first.") % {"name": profile})

@@ -1,7 +1,7 @@
 """BM25 over the postings of a question's terms."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,13 +76,19 @@ def score(parts: Sequence[Part], question: Mapping[int, int]) -> Scores:
     # In one order, so that sums of floats are equal wherever a chunk's postings are.
     terms = sorted(question)
     kept = [_present(part) for part in parts]
-    holders = {term: sum(_held(part, there, term) for part, there in zip(parts, kept, strict=True)) for term in terms}
-    weights = {term: question[term] * statistics.idf(holders[term]) for term in terms if holders[term]}
+    held = holders(parts, terms)
+    weights = {term: question[term] * statistics.idf(held[term]) for term in terms if held[term]}
     scored = [_score_part(part, there, weights, statistics) for part, there in zip(parts, kept, strict=True)]
     return Scores(
         np.concatenate([np.empty(0, np.int64), *(chunks for chunks, _ in scored)]),
         np.concatenate([np.empty(0, np.float64), *(scores for _, scores in scored)]),
     )
+
+
+def holders(parts: Sequence[Part], terms: Iterable[int]) -> dict[int, int]:
+    """Return how many chunks have each term."""
+    kept = [_present(part) for part in parts]
+    return {term: sum(_held(part, there, term) for part, there in zip(parts, kept, strict=True)) for term in terms}
 
 
 def _present(part: Part) -> NDArray[np.bool_] | None:

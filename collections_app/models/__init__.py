@@ -3,6 +3,7 @@
 from collections_app.models.account import User
 from collections_app.models.change import IndexChange
 from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Permission, Visibility
+from collections_app.models.comparison import ProfileComparison
 from collections_app.models.document import Document, DocumentText, Markup, Segment, SegmentKind
 from collections_app.models.embedding import Embedding, EmbeddingProfile, EmbeddingRole
 from collections_app.models.field import MetadataField, MetadataValue
@@ -19,6 +20,8 @@ from collections_app.models.index import (
     VectorStoreStatus,
 )
 from collections_app.models.lexical import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
+from collections_app.models.picture import IndexPicture
+from collections_app.models.saved_search import SavedSearch
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
 from collections_app.models.usage import (
@@ -55,6 +58,7 @@ __all__ = [
     "IndexAudit",
     "IndexChange",
     "IndexEntry",
+    "IndexPicture",
     "IndexState",
     "LexicalPostings",
     "LexicalRow",
@@ -66,7 +70,9 @@ __all__ = [
     "Permission",
     "PhysicalCollection",
     "PhysicalState",
+    "ProfileComparison",
     "Purpose",
+    "SavedSearch",
     "Segment",
     "SegmentKind",
     "SiteIdentity",

@@ -150,6 +150,7 @@ class SegmentKind(models.TextChoices):
     SHEET = "sheet", _("sheet")
     HEADING = "heading", _("heading")
     SECTION = "section", _("section")
+    PASSAGE = "passage", _("passage with its own vector")
 
 
 # How people name a place in a text that has such parts.

@@ -72,6 +72,7 @@ class ImportOrigin(models.TextChoices):
     PASTE = "paste", _("pasted text")
     DEMO = "demo", _("demo")
     API = "api", "API"
+    PORTABLE = "portable", _("collection file")
 
 
 class Import(PublicModel):

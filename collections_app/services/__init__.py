@@ -19,6 +19,7 @@ from collections_app.services.documents import (
     BULK,
     INTERACTIVE,
     Saved,
+    Tally,
     check_document,
     delete_documents,
     resync,
@@ -28,6 +29,7 @@ from collections_app.services.documents import (
 )
 from collections_app.services.estimates import Estimate, Sample, estimate
 from collections_app.services.figures import Progress, duration, progress
+from collections_app.services.imports import note_outcome
 from collections_app.services.indexes import (
     building_index,
     drop_index,
@@ -38,6 +40,7 @@ from collections_app.services.indexes import (
     standby_index,
     start_rebuild,
 )
+from collections_app.services.tagging import Operation, change_field, check_values
 
 __all__ = [
     "BATCH",
@@ -45,14 +48,18 @@ __all__ = [
     "INTERACTIVE",
     "DocumentInput",
     "Estimate",
+    "Operation",
     "Progress",
     "Sample",
     "Saved",
+    "Tally",
     "activate",
     "activate_soon",
     "activate_when_proved",
     "building_index",
+    "change_field",
     "check_document",
+    "check_values",
     "create_collection",
     "delete_collections",
     "delete_documents",
@@ -63,6 +70,7 @@ __all__ = [
     "finish_deletions",
     "free_slug",
     "index_to_fill",
+    "note_outcome",
     "plan_index",
     "progress",
     "ready_to_activate",

@@ -7,7 +7,7 @@ after the commit is only a hint; whoever misses it is found by the sweeper.
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Collection as Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
@@ -48,6 +48,22 @@ class Saved:
     outcome: ImportOutcome
     document: Document | None = None
     error: VectorsiteError | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of documents that were saved; `failures` are keys with reasons."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, saved: Saved) -> None:
+        if saved.error:
+            self.failures.append((saved.key, str(saved.error)))
+        else:
+            setattr(self, saved.outcome, getattr(self, saved.outcome) + 1)
 
 
 def save_document(
@@ -294,12 +310,12 @@ def _write_values(documents: list[tuple[Document, Draft]]) -> None:
 def delete_documents(documents: QuerySet[Document], *, user: User | None = None, trail: bool = True) -> int:
     """Delete documents: their text is gone at once, their chunks are tombstones until the store has let go of them."""
     count = 0
-    for batch in _id_batches(documents):
+    for batch in id_batches(documents):
         count += _delete_batch(batch, user=user, trail=trail)
     return count
 
 
-def _id_batches(documents: QuerySet[Document]) -> Iterator[list[int]]:
+def id_batches(documents: QuerySet[Document]) -> Iterator[list[int]]:
     """Return the ids of documents as they are selected now, eight bytes of memory for each.
 
     Upwards, like everybody who locks documents, since all batches may be in one transaction of the caller's.
@@ -335,7 +351,7 @@ def _delete_batch(document_ids: Sized[int], *, user: User | None, trail: bool) -
 def resync(documents: QuerySet[Document]) -> int:
     """Have every index project these documents anew, as if they had just been saved; return how many."""
     total = 0
-    for batch in _id_batches(documents):
+    for batch in id_batches(documents):
         with transaction.atomic():
             entries = IndexEntry.objects.filter(document__in=batch).order_by()
             index_ids = list(entries.values_list("index", flat=True).distinct())

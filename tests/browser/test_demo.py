@@ -47,7 +47,7 @@ def test_a_question_finds_the_modules_that_answer_it_and_its_address_can_be_shar
 def test_a_filter_keeps_only_what_it_says(open_page: Open) -> None:
     page = open_page(ANSWER)
     assert "module" in _kinds(page)
-    page.get_by_role("checkbox", name="class", exact=True).check()
+    _tick(page, "class")
     page.wait_for_url(re.compile(r"[?&]kind=class(&|$)"))
     expect(page.get_by_role("list", name="Set filters")).to_contain_text("class")
     keep_picture(page, "filter")
@@ -73,7 +73,7 @@ def test_everything_works_without_javascript(open_page: Open, visitor: Visitor) 
     page.locator("#q").fill(QUESTION)
     page.locator("#q").press("Enter")
     expect(page.locator("article.result")).to_have_count(10)
-    page.get_by_role("checkbox", name="module", exact=True).check()
+    _tick(page, "module")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".summary")).to_be_visible()
     assert _titles(page) == visitor.titles(QUESTION, LIBRARY, kind="module")
@@ -86,15 +86,29 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(open_page: Open) ->
     page = open_page(SEARCH, viewport=PHONE, has_touch=True, is_mobile=True)
     assert _overhang(page) <= 0
     page.goto(ANSWER)
-    page.locator("#filters summary").first.click()
+    page.locator("#filter-panel > summary").click()
     assert _overhang(page) <= 0
-    page.locator("#filters summary").first.click()
+    page.locator("#filter-panel > summary").click()
     keep_picture(page, "phone")
     page.locator("article.result h2 a").first.click()
     expect(page.locator("mark#passage")).to_be_visible()
     assert _overhang(page) <= 0
     page.goto("/login/")
     assert _overhang(page) <= 0
+
+
+@pytest.mark.usefixtures("all_modules")
+def test_the_first_page_weighs_less_than_100_kilobytes_and_an_answer_too(open_page: Open) -> None:
+    for address in (SEARCH, ANSWER):
+        page = open_page("about:blank")
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        sizes: list[float] = []
+        network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert len(sizes) >= 6
+        assert sum(sizes) < 100_000
 
 
 @pytest.mark.usefixtures("some_documents")
@@ -109,6 +123,10 @@ def test_the_password_that_was_printed_opens_the_dashboard(open_page: Open, site
     expect(page.locator("body")).to_contain_text("Waiting to be indexed")
     expect(page.locator("body")).to_contain_text("ForkPoolWorker")
     keep_picture(page, "dashboard")
+
+
+def _tick(page: Page, kind: str) -> None:
+    page.get_by_role("group", name="Kind", exact=True).get_by_role("checkbox", name=re.compile(f"^{kind}")).check()
 
 
 def _titles(page: Page) -> list[str]:

@@ -10,9 +10,10 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
-from collections_app import audit, fields, outages, sources, trail, workers
+from collections_app import audit, comparison, fields, outages, sources, trail, workers
 from collections_app.accounting import Account
 from collections_app.embeddings import load_embedder
+from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.exceptions import VectorStoreUnavailable
 from collections_app.models import (
     AccessLevel,
@@ -23,6 +24,7 @@ from collections_app.models import (
     ImportOrigin,
     IndexEntry,
     Purpose,
+    SavedSearch,
     SiteIdentity,
     User,
     WorkerStatus,
@@ -80,6 +82,11 @@ def fill_site(collection: Collection, drain: Drain, user: User) -> None:
         assert item.source_file_id is not None
         sources.extract(item.source_file_id)
     audit.audit_index(serving_index(collection))
+    profile = serving_index(collection).profile
+    judged = [JudgedQuestion("1", "the second text", {"b.md": 1.0})]
+    wish = comparison.Wish(collection=collection, profiles=[profile], questions=judged, questions_name="judged.jsonl")
+    comparison.compare(wish)
+    comparison.ask(wish, user=user)
     outages.pause(outages.store_status("default"), VectorStoreUnavailable("Nobody answers."))
     workers.begin("index 1: embedding 2 documents")
     WorkerStatus.objects.create(
@@ -87,6 +94,7 @@ def fill_site(collection: Collection, drain: Drain, user: User) -> None:
     )
     CollectionGrant.objects.create(collection=collection, user=user, level=AccessLevel.MANAGE)
     CollectionGrant.objects.create(collection=collection, group=Group.objects.create(name="Editors"))
+    SavedSearch.objects.create(owner=user, name="Text", query_string="?q=text", collection=collection)
     SiteIdentity.current()
     Budget.objects.create(collection=collection, amount=1_000_000)
     account = Account(serving_index(collection).profile, collection, Purpose.PASSAGE)

@@ -1,16 +1,18 @@
 """What only a browser shows: pages that refresh themselves, and Unfold's scripts beside our forms."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from collections_app import sources
+from collections_app import profiles, sources
 from collections_app.models import Collection, Import, SourceFile, User
 from tests.chromium import launched
 from tests.collections_app.admin_pages import page as page_of
@@ -58,3 +60,39 @@ def test_the_first_page_follows_what_happens(browser_page: Page, collection: Col
     Collection.objects.update(name="Renamed")
     expect(browser_page.locator("#vs-dashboard")).to_contain_text("Renamed", timeout=15_000)
     assert errors == []
+
+
+def test_the_lab_copies_what_it_downloads(browser_page: Page) -> None:
+    profiles.create_profile("Hash", backend="meaningless")
+    errors: list[str] = []
+    browser_page.on("pageerror", lambda error: errors.append(str(error)))
+    browser_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    browser_page.goto(f"{reverse('admin:collections_app_lab')}?form=rank&example=password-zh")
+    browser_page.get_by_role("button", name="Rank the texts").click()
+    browser_page.get_by_role("button", name="Copy as JSON").click()
+    expect(browser_page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(browser_page.evaluate("navigator.clipboard.readText()"))
+    with browser_page.expect_download() as download:
+        browser_page.get_by_role("button", name="Download as JSON").click()
+    assert copied == json.loads(download.value.path().read_text())
+    assert copied["query"] == "我登录不上了，怎么办？"
+    assert errors == []
+
+
+def test_the_lab_works_without_scripts(browser_page: Page, live_server: LiveServer) -> None:
+    profiles.create_profile("Hash", backend="meaningless")
+    browser = browser_page.context.browser
+    assert browser is not None
+    context = browser.new_context(
+        base_url=live_server.url, storage_state=browser_page.context.storage_state(), java_script_enabled=False
+    )
+    page = context.new_page()
+    page.goto(f"{reverse('admin:collections_app_lab')}?form=compare")
+    page.get_by_role("link", name="Three sentences", exact=True).click()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url("**#results")
+    expect(page.get_by_role("table", name="Cosine similarity").locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_role("button", name="Copy as JSON")).to_be_hidden()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download these vectors (.npy)").click()
+    assert np.load(download.value.path(), allow_pickle=False).shape == (3, 64)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semantic_text_splitter import TextSplitter
 
-from collections_app.chunking import Passage, cut, embedding_input, locate
+from collections_app.chunking import Passage, as_given, cut, embedding_input, locate
 from collections_app.embeddings import load_embedder
 from collections_app.extraction import Segment
 
@@ -86,6 +86,16 @@ def test_a_passage_knows_its_page_and_its_path_of_headings() -> None:
         {"page": "1", "headings": ["Book", "First"]},
         {"page": "2", "headings": ["Book", "Second"]},
     ]
+
+
+def test_passages_that_were_given_stay_and_what_lies_between_them_is_cut() -> None:
+    text = "before\n\none two\n\nadded later 猫\n\nthree\n\nafter"
+    start, end = text.index("three"), text.index("one two")
+    given_ = [Segment("passage", "", 0, start, start + 5), Segment("passage", "", 0, end, end + 7)]
+    passages = as_given(text, given_, lambda rest: cut(rest, markdown=False, capacity=10, count_tokens=words))
+    assert [passage.text for passage in passages] == ["before", "one two", "added later 猫", "three", "after"]
+    assert all(text[passage.start : passage.end] == passage.text for passage in passages)
+    assert as_given("all", [Segment("passage", "", 0, 0, 3)], lambda rest: []) == [Passage(0, 3, "all")]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from collections_app import services
 from collections_app.models import Collection, MetadataField
+from collections_app.recent import Recent
 from search_app import planner, query_vectors, resident
 from search_app.filters import EVERYTHING, Expression, parse_parameters
 from search_app.search import SearchRequest, SearchResponse, search
@@ -24,8 +25,8 @@ FILMS: list[dict[str, object]] = [
 
 @pytest.fixture(autouse=True)
 def _no_remembered_questions() -> None:
-    query_vectors._recent = query_vectors._Recent(query_vectors._CAPACITY)
-    query_vectors._sentences = query_vectors._Recent(query_vectors._CAPACITY)
+    query_vectors._recent = Recent(query_vectors._CAPACITY)
+    query_vectors._sentences = Recent(query_vectors._CAPACITY)
 
 
 @pytest.fixture

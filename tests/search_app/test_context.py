@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client, override_settings
 
+from collections_app import services
 from collections_app.models import Collection
 from search_app.neighbours import neighbours_of
 from tests.conftest import Drain, save
@@ -74,3 +75,24 @@ def test_neighbours_are_those_before_and_after_in_the_same_document(library: Col
     near = neighbours_of(chunks[:1], count=1)[chunks[0].pk]
     assert (near.before, near.after) == ([], chunks[1:2])
     assert neighbours_of([], count=1) == {}
+
+
+def test_more_of_it_is_shown_step_by_step_and_the_passage_alone_again(client: Client, drain: Drain) -> None:
+    collection = services.create_collection("Owls", chunk_size=12)
+    save(collection, "long", "\n\n".join(f"# Part {n}\n\nThe owl of number {n} is awake." for n in range(12)))
+    drain(collection)
+    document = collection.documents.get(key="long")
+    middle = document.chunks.filter(state="live").order_by("position")[5]
+    address = f"/documents/{document.public_id}/context/?revision=1&start={middle.start}&end={middle.end}&q=owl"
+    shown = []
+    for count in ("", "&count=3", "&count=5", "&count=99", "&count=0"):
+        page = Page(client.get(address + count, headers=HTMX))
+        numbers = [number for number in range(12) if f"number {number} " in page.text]
+        shown.append((numbers[0], numbers[-1], [link.rpartition("count=")[2] for link in page.links("/documents/")]))
+    assert shown == [
+        (4, 6, ["3", "0"]),
+        (2, 8, ["5", "0"]),
+        (0, 10, ["0"]),
+        (0, 10, ["0"]),
+        (5, 5, ["2"]),
+    ]

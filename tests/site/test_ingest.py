@@ -95,6 +95,14 @@ def test_columns_of_a_table_become_text_title_key_and_filters(
     assert (dunes.title, dunes.passage) == ("Dunes", "Sand moves with water too")
 
 
+def test_cells_with_several_values_are_filtered_by_each(site: SiteProcess, visitor: Visitor, tmp_path: Path) -> None:
+    boats = tmp_path / "boats.csv"
+    boats.write_text("nr,text,rigs\n1,A boat for all winds,sloop; ketch\n2,A boat for none,raft\n")
+    columns = ("--text-field", "text", "--key-field", "nr", "--list-field", "rigs=;")
+    _ingest(site, boats, *columns, collection="Boats")
+    assert visitor.titles("boat", "boats", rigs="ketch") == ["A boat for all winds"]
+
+
 def test_a_row_whose_metadata_does_not_fit_fails_alone(site: SiteProcess, visitor: Visitor, tmp_path: Path) -> None:
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
     first.write_text(_lines({"id": "s1", "text": "A schooner has two masts", "year": 1850}))

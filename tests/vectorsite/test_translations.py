@@ -19,9 +19,10 @@ from django.utils import timezone
 from django.utils.translation import deactivate, override
 from django.utils.translation.template import templatize
 
-from collections_app import audit, profiles, services, sources
+from collections_app import audit, comparison, pictures, profiles, services, sources
 from collections_app.admin.health import PARTS
 from collections_app.admin.unfold_labels import UNFOLD_LABELS
+from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.extraction import SUPPORTED
 from collections_app.forms.upload import KINDS
 from collections_app.health import CHECKS
@@ -36,12 +37,14 @@ from collections_app.models import (
     IndexEntry,
     MetadataField,
     PhysicalCollection,
+    ProfileComparison,
     SourceFile,
     TrailRecord,
     Usage,
     VectorIndex,
     VectorStoreStatus,
 )
+from search_app import picture_views
 from tests.collections_app.admin_pages import list_page, page
 from tests.conftest import Drain, save, serving_index
 
@@ -57,6 +60,8 @@ ENDS = {"...": "…", "…": "…", ".": "。", "?": "？", ":": "："}
 LITERAL = r"""u?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 # Names, codes and keys that Chinese readers know as they are.
 KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "UTC", "ms"}
+# What is engraved on keys.
+KNOWN |= {"Enter", "Tab", "Ctrl", "Space", "Esc"}
 KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB", "nDCG", "USD", "CNY", "EUR"}
 # What holds no words of the page: programs, and lists of names such as those of the world's time zones.
 UNREAD = {"script", "style", "select", "template"}
@@ -275,6 +280,19 @@ def test_a_document_page_is_chinese_for_a_chinese_browser(library: Collection, c
         assert leftovers(client.get(f"/documents/{document.public_id}/", headers=BROWSER)) == []
 
 
+@pytest.mark.parametrize("query", ["", "?q=向量&plain=1", "?colour=年份&plain=1"])
+@pytest.mark.parametrize("name", picture_views.PAGES)
+def test_pictures_are_chinese_for_a_chinese_browser(
+    library: Collection, client: Client, drain: Drain, name: str, query: str
+) -> None:
+    save(library, "同一篇", "向量索引让相似的段落排在一起。", title="向量索引")
+    drain(library)
+    path = f"/collections/手册/{name}/{query}"
+    assert leftovers(client.get(path, headers=BROWSER)) == []
+    pictures.make(serving_index(library))
+    assert leftovers(client.get(path, headers=BROWSER), "JavaScript") == []
+
+
 @pytest.mark.parametrize("path", ["/", "/login/", "/admin/login/", "/documents/none/"])
 def test_a_site_without_anything_is_chinese_for_a_chinese_browser(db: None, client: Client, path: str) -> None:
     assert leftovers(client.get(path, headers=BROWSER)) == []
@@ -317,6 +335,20 @@ def test_what_is_said_of_indexes_and_their_upkeep_is_chinese_for_a_chinese_brows
     names = " ".join(PhysicalCollection.objects.values_list("name", flat=True))
     for path in pages:
         assert (path, leftovers(admin_client.get(path, headers=BROWSER), f"{USER} {names} default")) == (path, [])
+
+
+def test_comparisons_of_profiles_are_chinese_for_a_chinese_browser(library: Collection, admin_client: Client) -> None:
+    other = profiles.create_profile("另一个", backend="meaningless", options={"dimensions": 48})
+    both = [serving_index(library).profile, other]
+    judged = [JudgedQuestion("一", "相似的段落", {"索引": 1.0, "缺": 1.0})]
+    wish = comparison.Wish(collection=library, profiles=both, questions=judged, questions_name="标注")
+    comparison.compare(wish)
+    comparison.stop(comparison.ask(wish), reason="停")
+    comparison.ask(wish)
+    known = f"{USER} nDCG MRR RBO JSON Lines id text relevant"
+    pages = [page(row) for row in ProfileComparison.objects.all()]
+    for path in [*pages, list_page(ProfileComparison), "/admin/collections_app/profilecomparison/add/"]:
+        assert (path, leftovers(admin_client.get(path, headers=BROWSER), known)) == (path, [])
 
 
 def test_the_health_page_has_a_chinese_name_for_each_part_of_the_site() -> None:

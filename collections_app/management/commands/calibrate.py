@@ -3,11 +3,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
 
 from collections_app import calibration
 from collections_app.exceptions import VectorsiteError
-from collections_app.models import Collection, VectorIndex
+from collections_app.management.naming import collection_named
+from collections_app.models import VectorIndex
 
 
 class Command(BaseCommand):
@@ -47,10 +47,7 @@ class Command(BaseCommand):
 
 
 def _serving_index(name: str) -> VectorIndex:
-    known = Collection.objects.alive().filter(Q(slug=name) | Q(name=name)).order_by("pk")
-    chosen = known.filter(slug=name).first() or known.first()
-    if chosen is None:
-        raise CommandError(f"There is no collection {name!r}. Name one by its name or slug.")
+    chosen = collection_named(name)
     index = VectorIndex.objects.select_related("profile", "collection").filter(pk=chosen.serving_index_id or 0).first()
     if index is None:
         raise CommandError(f"The collection {name!r} has no index that serves.")

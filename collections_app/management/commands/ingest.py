@@ -47,7 +47,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("paths", nargs="+", metavar="PATH")
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="folder, file, or glob in quotes")
         parser.add_argument("--collection", required=True, help="name or slug; it is made if it does not exist")
         parser.add_argument("--visibility", choices=Visibility.values, help="of a new collection (default: public)")
         table = parser.add_argument_group("tables (CSV, JSON, JSONL): one document per row")
@@ -55,6 +55,13 @@ class Command(BaseCommand):
         table.add_argument("--title-field", default="", help="column of the title")
         table.add_argument("--key-field", default="", help="column that names the row; it becomes the document's key")
         table.add_argument("--metadata-field", action="append", help="column to keep as metadata (default: all others)")
+        table.add_argument(
+            "--list-field",
+            action="append",
+            default=[],
+            metavar="COLUMN=SEPARATOR",
+            help="column whose cells hold several values, such as genres=; (may be repeated)",
+        )
         table.add_argument("--delimiter", default="", help="of a CSV file (default: found out)")
         parser.add_argument(
             "--estimate", action="store_true", help="read some of the files, say what all would take, and keep nothing"
@@ -83,7 +90,7 @@ class Command(BaseCommand):
 
     def _mapping(self, options: dict[str, Any]) -> TableMapping | None:
         if not options["text_field"]:
-            if options["title_field"] or options["key_field"] or options["metadata_field"]:
+            if any(options[name] for name in ("title_field", "key_field", "metadata_field", "list_field")):
                 raise CommandError("Say with --text-field which column holds the text of each document.")
             return None
         fields = options["metadata_field"]
@@ -93,6 +100,7 @@ class Command(BaseCommand):
             key_field=options["key_field"],
             metadata_fields=None if fields is None else tuple(fields),
             delimiter=options["delimiter"],
+            lists=tuple(map(_list_field, options["list_field"])),
         )
 
     def _collection(self, name: str, visibility: str | None) -> Collection:
@@ -198,6 +206,13 @@ class Command(BaseCommand):
 
 def _known(name: str) -> Collection | None:
     return Collection.objects.alive().filter(Q(slug=name) | Q(name=name)).first()
+
+
+def _list_field(text: str) -> tuple[str, str]:
+    column, _equals, separator = text.rpartition("=")
+    if not column or not separator:
+        raise CommandError(f"--list-field is {text!r}; give a column and what separates its values: genres=;")
+    return column, separator
 
 
 def _files(paths: list[str]) -> Iterator[Found]:

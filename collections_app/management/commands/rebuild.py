@@ -3,16 +3,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
 from django.utils import timezone
 
 from collections_app import services
 from collections_app.exceptions import VectorsiteError
 from collections_app.management.estimates import sentences_of, waiting_for_budgets
 from collections_app.management.following import POLL_SECONDS, follow
+from collections_app.management.naming import collection_named, profile_named
 from collections_app.models import (
     Collection,
-    EmbeddingProfile,
     IndexState,
     PhysicalCollection,
     PhysicalState,
@@ -54,7 +53,7 @@ class Command(BaseCommand):
                 return
             if not options["collection"]:
                 raise CommandError("Name a collection, or say --all.")
-            self._one(_collection(options["collection"]), options)
+            self._one(collection_named(options["collection"]), options)
         except VectorsiteError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -84,7 +83,7 @@ class Command(BaseCommand):
             getattr(self, f"_{act}")(collection)
             return
         wanted = {
-            "profile": _profile(options["profile"]),
+            "profile": None if options["profile"] is None else profile_named(options["profile"]),
             "chunk_size": options["chunk_size"],
             "chunk_overlap": options["chunk_overlap"],
         }
@@ -161,24 +160,6 @@ class Command(BaseCommand):
         index = _known(services.building_index(collection), f"No index of {collection.name!r} is being built.")
         services.drop_index(index)
         self.stdout.write(f"{index} is given up; its vectors stay in SQL for a day.")
-
-
-def _collection(name: str) -> Collection:
-    known = Collection.objects.alive().filter(Q(slug=name) | Q(name=name)).order_by("pk")
-    chosen = known.filter(slug=name).first() or known.first()
-    if chosen is None:
-        raise CommandError(f"There is no collection {name!r}. Name one by its name or slug.")
-    return chosen
-
-
-def _profile(name: str | None) -> EmbeddingProfile | None:
-    if name is None:
-        return None
-    profile = EmbeddingProfile.objects.filter(name=name).first()
-    if profile is None:
-        names = ", ".join(repr(known) for known in EmbeddingProfile.objects.values_list("name", flat=True))
-        raise CommandError(f"There is no embedding profile {name!r}. There are: {names}. The admin makes others.")
-    return profile
 
 
 def _known(index: VectorIndex | None, otherwise: str) -> VectorIndex:

@@ -62,7 +62,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--diversity", type=float, default=0.0, help="what being unlike counts for, from 0 to 1; default: 0"
         )
-        parser.add_argument("--limit", type=int, default=PAGE_SIZE)
+        parser.add_argument("--limit", type=int, default=PAGE_SIZE, help="how many documents; default: %(default)s")
         parser.add_argument("--explain", action="store_true", help="print how the answer came about as well")
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 

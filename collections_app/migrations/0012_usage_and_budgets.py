@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collections_app', '0007_stored_keys'),
+        ('collections_app', '0011_saved_searches'),
     ]
 
     operations = [

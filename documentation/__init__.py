@@ -1,0 +1,1 @@
+"""What makes the pages of docs/: reference pages from the code, pictures of a running site, checks of what is built."""

@@ -1,0 +1,156 @@
+"""A collection that was exported is found in an empty site with the same scores, and nothing is embedded for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.test import override_settings
+
+from collections_app import portable, services
+from collections_app.embeddings.hashing import MeaninglessHashEmbedder
+from collections_app.embeddings.registry import load_embedder
+from collections_app.exceptions import EmbeddingInputRefused
+from collections_app.models import Chunk, Collection, Document, Embedding, EmbeddingProfile, VectorIndex
+from search_app.request import Mode
+from search_app.search import SearchResponse
+from tests.conftest import Drain, serving_index
+from tests.search_app.conftest import ask, where
+
+pytestmark = pytest.mark.django_db
+
+TEXTS = {
+    "alien": "A crew meets a creature in space.",
+    "gravity": "An astronaut drifts in space after a collision.",
+    "ran": "# Ran\n\nA lord divides his land among three sons.\n\n## The end\n\nThe castle burns. 🔥",
+    "红楼梦": "# 红楼梦\n\n贾宝玉和林黛玉在大观园里相遇。\n\n## 结局\n\n宝玉出家，大雪白茫茫一片真干净。",
+    "emoji": "🚀🚀🚀 to the moon 🌕",
+}
+QUESTIONS = ["astronaut in space", "宝玉在哪里", "three sons", "🚀 moon", "castle burns", "nothing like it"]
+
+
+class NoPassages(MeaninglessHashEmbedder):
+    """Embeds questions, and refuses every passage."""
+
+    def embed_passages(self, texts: Any) -> Any:
+        raise EmbeddingInputRefused("A passage was embedded that came with its vector.")
+
+
+@pytest.fixture
+def shelf(db: None, drain: Drain) -> Collection:
+    """An indexed collection with fields, segments, weights and settings of its own."""
+    collection = services.create_collection(
+        "Shelf 书架", description="Films and books.", time_zone="Asia/Shanghai", chunk_size=16, chunk_overlap=4
+    )
+    VectorIndex.objects.filter(pk=serving_index(collection).pk).update(
+        hnsw={"ef_search": 64},
+        semantic_weight=0.35,
+        calibration={
+            "documents": 5,
+            "questions": 41,
+            "embedded": 82,
+            "semantic": 0.4,
+            "lexical": 0.6,
+            "hybrid": 0.7,
+            "weight": 0.35,
+            "languages": {
+                "en": {"questions": 40, "semantic": 0.4, "lexical": 0.6, "hybrid": 0.7, "weight": 0.25},
+            },
+        },
+    )
+    from collections_app import fields
+
+    rows = [
+        services.DocumentInput(
+            key=key,
+            title=key.title(),
+            text=text,
+            markup="markdown" if text.startswith("#") else "plain",
+            metadata={"year": 1979 + number, "tags": ["a", key], "code": "00123", "when": "2020-01-01 08:00"},
+            language="zh" if key == "红楼梦" else "",
+        )
+        for number, (key, text) in enumerate(TEXTS.items())
+    ]
+    fields.declare(collection, [dict(row.metadata) for row in rows])
+    assert all(saved.error is None for saved in services.save_documents(collection, rows))
+    drain(collection)
+    return collection
+
+
+@pytest.fixture
+def exported(shelf: Collection, tmp_path: Path) -> Path:
+    path = tmp_path / "shelf.vectorsite.zip"
+    portable.export_collection(shelf, path)
+    return path
+
+
+@pytest.fixture
+def refusing_passages() -> Iterator[None]:
+    with override_settings(
+        EMBEDDERS={**settings.EMBEDDERS, "meaningless": {"BACKEND": f"{__name__}.NoPassages", "OPTIONS": {}}}
+    ):
+        yield
+
+
+def empty_the_site(drain: Drain) -> None:
+    """Leave nothing of any collection, and no vector and no profile."""
+    from django.db import connection
+
+    from collections_app.vectorstores import load_vector_store
+
+    store = load_vector_store("default")
+    for known in store.collections():
+        store.drop(known.name)
+    tables = [table for table in connection.introspection.table_names() if table.startswith("collections_app_")]
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        for table in tables:
+            if table not in {"collections_app_user", "collections_app_siteidentity"}:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    assert not Embedding.objects.exists()
+    assert not EmbeddingProfile.objects.exists()
+
+
+def answers(collection: Collection) -> list[list[tuple[str, float, str]]]:
+    """Ask all questions in all modes, with and without a filter, and return what is found, to the last digit."""
+    found = []
+    for question in QUESTIONS:
+        for mode in Mode:
+            for conditions in ({}, {"year__gte": "1980"}, {"tags__any": "ran,红楼梦"}):
+                response = ask(collection, question, mode=mode, filter=where(collection, **conditions))
+                found.append(told(response))
+    return found
+
+
+def told(response: SearchResponse) -> list[tuple[str, float, str]]:
+    return [(hit.document.key, hit.score, hit.chunk.text) for hit in response.hits]
+
+
+def test_the_same_questions_have_the_same_answers_and_scores_in_an_empty_site(
+    shelf: Collection, exported: Path, drain: Drain, refusing_passages: None
+) -> None:
+    before = answers(shelf)
+    assert sum(map(len, before)) > 50
+    chunks = list(Chunk.objects.order_by("pk").values_list("text", "start", "end", "position", "locator", "language"))
+    documents = list(Document.objects.order_by("pk").values_list("key", "title", "metadata", "language_override"))
+    empty_the_site(drain)
+    call_command("import_collection", str(exported), "--no-wait")
+    collection = Collection.objects.get()
+    drain(collection)
+    assert answers(collection) == before
+    assert (
+        list(Chunk.objects.order_by("pk").values_list(*("text", "start", "end", "position", "locator", "language")))
+        == chunks
+    )
+    assert (
+        list(Document.objects.order_by("pk").values_list("key", "title", "metadata", "language_override")) == documents
+    )
+    index = serving_index(collection)
+    assert (index.chunk_size, index.chunk_overlap, index.hnsw) == (16, 4, {"ef_search": 64})
+    assert (index.semantic_weight, index.calibration["languages"]["en"]["weight"]) == (0.35, 0.25)
+    assert index.calibrated_at is not None
+    assert (collection.name, collection.slug) == (shelf.name, shelf.slug)
+    assert (collection.description, collection.time_zone) == ("Films and books.", "Asia/Shanghai")
+    assert collection.visibility == shelf.visibility
+    assert load_embedder("meaningless").fingerprint == index.profile.fingerprint
