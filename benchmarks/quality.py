@@ -67,11 +67,10 @@ def ask(collection: "Collection", questions: Sequence[JudgedQuestion]) -> dict[s
     from search_app.search import Mode, SearchRequest, clean_query, search
 
     assert collection.serving_index
-    profile = collection.serving_index.profile
     sums: dict[str, dict[str, float]] = {mode: defaultdict(float) for mode in Mode}
     for question in questions:
         # Remembered from here on, so that no mode pays for the others.
-        query_vector(profile, clean_query(question.text))
+        query_vector(collection.serving_index, clean_query(question.text))
         for mode in Mode:
             start = time.perf_counter()
             response = search(SearchRequest(query=question.text, collections=(collection,), mode=mode, limit=_LISTED))

@@ -5,6 +5,8 @@ document (trying the same input again cannot help), anything else is an outage t
 shown to people as it stands, so it names the remedy.
 """
 
+from datetime import datetime
+
 
 class VectorsiteError(Exception):
     """Something that Vectorsite was asked to do could not be done."""
@@ -41,15 +43,24 @@ class EmbedderUnavailable(EmbeddingError):
     """The embedder cannot be used now: unreachable, timed out, rate limited, failing.
 
     `retry_after` is the number of seconds that the embedder asked for, None when it did not say.
-    `is_rate_limit` says that it is up, and only wants to be asked less.
+    `is_rate_limit` says that it is up, and only wants to be asked less. `may_have_worked` says that the request was
+    sent and not refused: it may have been worked, and charged, although its answer never came.
     """
 
     permanent = False
 
-    def __init__(self, message: str, *, retry_after: float | None = None, is_rate_limit: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        is_rate_limit: bool = False,
+        may_have_worked: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.is_rate_limit = is_rate_limit
+        self.may_have_worked = may_have_worked
 
 
 class EmbedderSilent(EmbedderUnavailable):
@@ -67,6 +78,20 @@ class EmbedderMisconfigured(EmbeddingError, ConfigurationError):
 
 class ProfileMismatch(EmbeddingError, ConfigurationError):
     """The embedder at hand does not produce the vectors that the profile or index was built from."""
+
+
+class BudgetUsedUp(EmbeddingError):
+    """A budget has no room for what was to be embedded. What is in SQL already costs nothing and may go on.
+
+    `budget_id` is the primary key of the budget, `until` when its next period begins, None if it has none.
+    """
+
+    permanent = False
+
+    def __init__(self, message: str, *, budget_id: int, until: datetime | None) -> None:
+        super().__init__(message)
+        self.budget_id = budget_id
+        self.until = until
 
 
 # --- vector store ------------------------------------------------------------------------------------------------

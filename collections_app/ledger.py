@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection as Sized
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -27,6 +27,7 @@ INTERACTIVE, BULK = 0, 1
 SMALLEST_SHARE = 24
 BACKOFF_BASE = timedelta(seconds=2)
 BACKOFF_CAP = timedelta(minutes=10)
+_UNTIL_LET_GO = timedelta(days=3650)
 
 
 def in_future(delta: timedelta) -> ExpressionWrapper:
@@ -88,6 +89,7 @@ def want(document_ids: Sized[int], *, priority: int) -> None:
         suspect=False,
         error="",
         error_code="",
+        budget=None,
         next_attempt_at=Now(),
         wanted_at=Now(),
     )
@@ -144,7 +146,7 @@ def claim(
         candidates = candidates[: _share(claimable, candidates, limit=limit, bulk_factor=bulk_factor)]
         chosen = _fit(candidates, characters * bulk_factor)
         IndexEntry.objects.filter(pk__in=[entry.pk for entry in chosen]).update(
-            lease_token=token, lease_expires_at=in_future(lease_term())
+            lease_token=token, lease_expires_at=in_future(lease_term()), budget=None
         )
     return Lease(token, index_id, tuple(sorted(chosen)))
 
@@ -195,6 +197,24 @@ def _in_order(entries: QuerySet[IndexEntry]) -> QuerySet[IndexEntry]:
         return entries
     locked = entries.order_by("pk").select_for_update(no_key=True)
     return IndexEntry.objects.filter(pk__in=list(locked.values_list("pk", flat=True)))
+
+
+def hold(lease: Lease, document_ids: Sized[int], *, budget_id: int, until: datetime | None) -> None:
+    """Give entries back uncharged, to wait for a budget until its next period begins or somebody lets them go.
+
+    One whose document was saved meanwhile is claimed again at once: its new text may have its vectors.
+    """
+    claimed = {entry.pk: entry.wanted_revision for entry in lease.entries}
+    with transaction.atomic():
+        mine = IndexEntry.objects.filter(lease_token=lease.token, document__in=document_ids).order_by("pk")
+        rows = mine.select_for_update(no_key=True).values_list("pk", "wanted_revision")
+        unchanged = [pk for pk, revision in rows if revision == claimed[pk]]
+        IndexEntry.objects.filter(pk__in=unchanged).update(
+            budget=budget_id,
+            next_attempt_at=until or in_future(_UNTIL_LET_GO),
+            lease_token=None,
+            lease_expires_at=None,
+        )
 
 
 def charge(lease: Lease, document_id: int, error: VectorsiteError) -> None:
@@ -319,6 +339,7 @@ def progress(index: VectorIndex) -> dict[str, int]:
         indexed=Count("pk", filter=Q(state=EntryState.INDEXED)),
         failed=Count("pk", filter=Q(state=EntryState.FAILED)),
         pending=Count("pk", filter=Q(state=EntryState.PENDING)),
+        waiting=Count("pk", filter=Q(state=EntryState.PENDING, budget__isnull=False)),
         behind=Count("pk", filter=Q(indexed_revision__lt=F("wanted_revision"))),
     )
     return {name: int(value) for name, value in counts.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from collections_app.accounting import Account
 from collections_app.embeddings import Embedder, load_embedder
 from collections_app.embeddings.base import Vectors
 from collections_app.embeddings.keys import seal, unseal
+from collections_app.embeddings.metering import metered
 from collections_app.embeddings.registry import VECTOR_OPTIONS
 from collections_app.exceptions import ConfigurationError, ProfileMismatch
-from collections_app.models import EmbeddingProfile
+from collections_app.models import EmbeddingProfile, Purpose
 
 # The backend of vectors that came from outside; its profiles are made by importing them.
 SUPPLIED = "supplied"
@@ -34,8 +37,12 @@ def create_profile(
     options: Mapping[str, Any] | None = None,
     key: str = "",
     is_default: bool = False,
+    price: Decimal = Decimal(0),
+    currency: str = "",
 ) -> EmbeddingProfile:
     """Try the embedder, and keep how it embeds as a profile; the server's `key`, if one is given, is kept encrypted.
+
+    `price` is that of a million tokens in `currency`.
 
     Raises ConfigurationError if an existing profile gives the same vectors, and EmbeddingError if the embedder cannot
     be used.
@@ -45,11 +52,12 @@ def create_profile(
     same = EmbeddingProfile.objects.filter(fingerprint=embedder.fingerprint).first()
     if same:
         raise ConfigurationError(f"The profile {same.name!r} gives these very vectors already; use that one.")
-    canary = embedder.embed_passages([CANARY])[0].astype("<f4").tobytes() if embedder.has_model else b""
+    with metered() as meter:
+        canary = embedder.embed_passages([CANARY])[0].astype("<f4").tobytes() if embedder.has_model else b""
     with transaction.atomic():
         if is_default:
             EmbeddingProfile.objects.filter(is_default=True).update(is_default=False)
-        return EmbeddingProfile.objects.create(
+        profile = EmbeddingProfile.objects.create(
             name=name,
             backend=backend,
             model=model or embedder.model,
@@ -60,7 +68,12 @@ def create_profile(
             max_tokens=embedder.max_tokens,
             canary=canary,
             is_default=is_default,
+            price=price,
+            currency=currency,
         )
+        if meter.calls:
+            _upkeep(profile).note(meter, [CANARY])
+    return profile
 
 
 def adopt_profile(
@@ -136,7 +149,7 @@ def check_canary(profile: EmbeddingProfile) -> None:
     """
     embedder = _declared_embedder(profile)
     rows = EmbeddingProfile.objects.filter(pk=profile.pk)
-    if embedder.has_model and not _is_canary(profile, embedder.embed_passages([CANARY])[0]):
+    if embedder.has_model and not _is_canary(profile, _embed_canary(profile, embedder)):
         rows.filter(changed_at=None).update(changed_at=Now())
         raise _changed(profile)
     rows.update(canary_checked_at=Now(), changed_at=None)
@@ -149,8 +162,7 @@ def change_key(profile: EmbeddingProfile, key: str) -> None:
     ProfileMismatch if it leads to another model; the former key then stays.
     """
     profile.sealed_key = seal(key)
-    embedder = _declared_embedder(profile)
-    if not _is_canary(profile, embedder.embed_passages([CANARY])[0]):
+    if not _is_canary(profile, _embed_canary(profile, _declared_embedder(profile))):
         raise _changed(profile)
     profile.save(update_fields=["sealed_key"])
 
@@ -172,6 +184,17 @@ def _with_key(options: Mapping[str, Any], sealed_key: str) -> dict[str, Any]:
     if "sealed_api_key" in options:
         raise ConfigurationError("A stored key is entered as the key of the profile, not as an option.")
     return {**options, "sealed_api_key": sealed_key} if sealed_key else dict(options)
+
+
+def _embed_canary(profile: EmbeddingProfile, embedder: Embedder) -> Vectors:
+    """Return the vector, float32 [d], that a profile gives for the canary now; what it takes is counted."""
+    with _upkeep(profile).charged([CANARY]):
+        vector: Vectors = embedder.embed_passages([CANARY])[0]
+    return vector
+
+
+def _upkeep(profile: EmbeddingProfile) -> Account:
+    return Account(profile, None, Purpose.UPKEEP)
 
 
 def _is_canary(profile: EmbeddingProfile, vector: Vectors) -> bool:

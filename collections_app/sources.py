@@ -6,12 +6,13 @@ import logging
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from django.core.files import File
@@ -118,6 +119,12 @@ def _hand_over(collection: Collection, key: str, facts: dict[str, Any], import_a
         item = ImportItem.objects.create(import_act=import_act, key=key, source_file=source)
         tasks.ring_extraction_after_commit(source.pk)
     return item
+
+
+def is_known(collection: Collection, *, content: File, key: str, mapping: TableMapping | None = None) -> bool:
+    """Return whether to store these bytes under this key, read in this way, would change nothing."""
+    known = SourceFile.objects.filter(collection=collection, key=key).first()
+    return known is not None and _is_unchanged(known, _digest(content)[0], asdict(mapping) if mapping else {})
 
 
 def _waiting() -> dict[str, Any]:
@@ -388,12 +395,20 @@ def _save(source: SourceFile, extraction: Extraction) -> _Tally:
 
 
 def _document(found: ExtractedDocument, source: SourceFile) -> services.DocumentInput:
+    key, metadata = _key(found.key, source), _metadata(found, source)
+    return document_of(found, key=key, filename=source.filename, metadata=metadata)
+
+
+def document_of(
+    found: ExtractedDocument, *, key: str, filename: str, metadata: Mapping[str, Any] = MappingProxyType({})
+) -> services.DocumentInput:
+    """Return the document that is made of what a file named `filename` holds."""
     return services.DocumentInput(
-        key=_key(found.key, source),
-        title=found.title or ("" if found.key else PurePosixPath(source.filename).stem),
+        key=key,
+        title=found.title or ("" if found.key else PurePosixPath(filename).stem),
         text=found.text,
         markup=found.markup,
-        metadata=_metadata(found, source),
+        metadata=metadata,
         segments=found.segments,
     )
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from collections_app import fields, services
+from collections_app.accounting import Account
 from collections_app.chunking import embedding_input
 from collections_app.drafts import MAX_TITLE, clean
 from collections_app.embeddings import load_embedder
@@ -22,7 +23,7 @@ from collections_app.exceptions import InvalidDocument, InvalidImport
 from collections_app.extraction import Segment
 from collections_app.extraction.json_rows import parse
 from collections_app.extraction.tables import KEY_NAMES, NESTED_METADATA, TEXT_NAMES, TITLE_NAMES
-from collections_app.models import Collection, EmbeddingProfile, User
+from collections_app.models import Collection, EmbeddingProfile, Purpose, User
 from collections_app.profiles import SUPPLIED, create_profile, embedder_for, free_name
 from collections_app.trail import record
 from collections_app.vectors import digest_of, keep_vectors
@@ -273,7 +274,8 @@ def _prove(found: Survey, profile: EmbeddingProfile) -> None:
             f"The supplied vectors have {found.dimensions} dimensions and those of {profile.name!r} "
             f"{profile.dimensions}: they are not of the same model. Name another profile, or none."
         )
-    again = embedder_for(profile).embed_passages(found.texts)
+    with Account(profile, None, Purpose.UPKEEP).charged(found.texts):
+        again = embedder_for(profile).embed_passages(found.texts)
     likeness = float(np.mean(np.sum(again * np.stack(found.vectors), axis=1)))
     if likeness < _SIMILARITY:
         raise InvalidImport(

@@ -17,9 +17,11 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
 
 from collections_app import changes, ledger, lexical_segments, outages, projection
+from collections_app.accounting import Account
 from collections_app.chunking import Addressed, Passage, as_given, cut, embedding_input, locate
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
+    BudgetUsedUp,
     ConfigurationError,
     DocumentCannotBeChunked,
     EmbedderUnavailable,
@@ -44,13 +46,14 @@ from collections_app.models import (
     IndexState,
     LexicalRow,
     Markup,
+    Purpose,
     Segment,
     SegmentKind,
     VectorIndex,
     VectorStoreStatus,
 )
 from collections_app.profiles import check_canary, embedder_for
-from collections_app.vectors import StoredVector, embed_passages
+from collections_app.vectors import StoredVector, embed_passages, never_embedded
 from collections_app.visibility import chunk_digest, retire, retire_superseded
 
 logger = logging.getLogger(__name__)
@@ -201,6 +204,7 @@ class _Batch:
     def __init__(self, index: VectorIndex, lease: ledger.Lease, *, within: "_Batch | None" = None) -> None:
         self.index = index
         self.lease = lease
+        self._account = Account(index.profile, index.collection, Purpose.PASSAGE)
         self.between: list[Drained] = []
         self._within = within
         self.documents = 0
@@ -250,10 +254,15 @@ class _Batch:
         ledger.charge(self.lease, document_id, error)
 
     def _project(self, works: list[_Work], embedder: Embedder) -> None:
-        """Bring documents into the store together; if one of them is poison, halve until it stands alone."""
+        """Bring documents into the store together; if one of them is poison, halve until it stands alone.
+
+        Those for which a budget has no room wait for it, and the others go on.
+        """
         try:
             with _as_its_own_fault():
                 self._project_together(works, embedder)
+        except BudgetUsedUp as error:
+            self._hold_back(works, embedder, error)
         except VectorsiteError as error:
             if not error.permanent or isinstance(error, ConfigurationError) or len(works) == 1:
                 self._fail(works[0].document.document_id, error)
@@ -261,6 +270,16 @@ class _Batch:
             middle = len(works) // 2
             self._project(works[:middle], embedder)
             self._project(works[middle:], embedder)
+
+    def _hold_back(self, works: list[_Work], embedder: Embedder, error: BudgetUsedUp) -> None:
+        logger.info("Documents of %s wait: %s", self.index, error)
+        lacking = set(never_embedded(self.index.profile, [text for work in works for text in work.inputs]))
+        waiting = [work for work in works if not lacking.isdisjoint(work.inputs)]
+        ids = [work.document.document_id for work in waiting]
+        ledger.hold(self.lease, ids, budget_id=error.budget_id, until=error.until)
+        complete = [work for work in works if lacking.isdisjoint(work.inputs)]
+        if complete:
+            self._project(complete, embedder)
 
     def _project_together(self, works: list[_Work], embedder: Embedder) -> None:
         inputs = [text for work in works for text in work.inputs]
@@ -281,7 +300,7 @@ class _Batch:
     def _embed(self, inputs: Sequence[str], embedder: Embedder) -> dict[str, StoredVector]:
         """Return the vectors of the inputs. Whether a failure is an outage or their fault, another text decides."""
         try:
-            return embed_passages(self.index.profile, embedder, inputs, sign_of_life=self._between_slices)
+            return embed_passages(self._account, embedder, inputs, sign_of_life=self._between_slices)
         except (EmbedderUnavailable, EmbeddingResponseInvalid) as error:
             if _is_rate_limit(error) or not _embeds_the_canary(self.index.profile):
                 raise

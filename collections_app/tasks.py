@@ -261,10 +261,18 @@ def ask_for_calibration(index_id: int) -> bool:
 @shared_task
 def sweep() -> None:
     """Find what no bell was rung for, or whose worker vanished, and ring."""
-    from collections_app import probing, sweeping, workers
+    from collections_app import accounting, probing, sweeping, workers
 
     workers.note_sweep()
-    for step in (_ring_for_work, probing.note_crashes, probing.probe_paused, sweeping.let_go, _ring_for_switches):
+    for step in (
+        accounting.book_expired,
+        accounting.reconsider,
+        _ring_for_work,
+        probing.note_crashes,
+        probing.probe_paused,
+        sweeping.let_go,
+        _ring_for_switches,
+    ):
         with sweeping.alone(step.__name__):
             step()
 

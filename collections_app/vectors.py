@@ -9,10 +9,12 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
+from collections_app.accounting import Account
 from collections_app.embeddings import Embedder
 from collections_app.embeddings.base import Vectors
 from collections_app.ledger import in_future
@@ -79,38 +81,50 @@ def as_vector(raw: bytes | memoryview) -> NDArray[np.float32]:
 
 
 def embed_passages(
-    profile: EmbeddingProfile, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
+    account: Account, embedder: Embedder, texts: Sequence[str], *, sign_of_life: Callable[[], None]
 ) -> dict[str, StoredVector]:
     """Return the stored vector of each passage's exact input, see `embed_once`."""
-    return embed_once(profile, EmbeddingRole.PASSAGE, embedder.embed_passages, texts, sign_of_life=sign_of_life)
+    role, embed = EmbeddingRole.PASSAGE, embedder.embed_passages
+    return embed_once(account, role, embedder, embed, texts, sign_of_life=sign_of_life)
 
 
 def embed_once(
-    profile: EmbeddingProfile,
+    account: Account,
     role: EmbeddingRole,
+    embedder: Embedder,
     embed: Callable[[list[str]], Vectors],
     texts: Sequence[str],
     *,
     sign_of_life: Callable[[], None],
 ) -> dict[str, StoredVector]:
-    """Return the stored vector of each text, embedding only those that this profile has never embedded in that role.
+    """Return the stored vector of each text, embedding only those that the account's profile never embedded in `role`.
 
-    Vectors are committed slice by slice, so that what was embedded before an interruption is not embedded again.
-    `sign_of_life` is called before each slice and may raise to end the work.
+    `embed` is how `embedder` does it. Vectors are committed slice by slice, with what they took, so that what was
+    embedded before an interruption is not embedded again. `sign_of_life` is called before each slice and may raise to
+    end the work. Raises BudgetUsedUp when there is no room for the next text, with what fitted kept.
     """
+    profile = account.profile
     by_digest = {digest_of(text): text for text in texts}
     stored = _lookup(profile, role, list(by_digest))
     missing = [(digest, text) for digest, text in by_digest.items() if digest not in stored]
     # Equal lengths together: a batch takes as long as its longest text.
     missing.sort(key=lambda pair: len(pair[1]))
-    for start in range(0, len(missing), SLICE):
+    found, start = len(stored), 0
+    if not missing:
+        account.note_found(found)
+    while start < len(missing):
         sign_of_life()
-        part = missing[start : start + SLICE]
-        vectors = embed([text for _, text in part])
+        call = account.reserve(embedder, [text for _, text in missing[start : start + SLICE]])
+        part = missing[start : start + len(call.texts)]
+        with call:
+            vectors = embed(call.texts)
         rows = zip(part, vectors, strict=True)
-        _insert(profile, role, ((digest, vector.astype("<f4").tobytes()) for (digest, _), vector in rows))
+        with transaction.atomic():
+            _insert(profile, role, ((digest, vector.astype("<f4").tobytes()) for (digest, _), vector in rows))
+            call.settle(found=found)
         # As they are in SQL: another worker may have inserted one of them a moment before.
         stored |= _read(profile, role, [digest for digest, _ in part])
+        found, start = 0, start + len(part)
     return {text: stored[digest] for digest, text in by_digest.items()}
 
 
@@ -221,12 +235,13 @@ def _with_vectors(found: Sequence[_Row], *, dimensions: int) -> LiveVectors:
 def sweep_unused_vectors(*, unused_for: timedelta = timedelta(days=1), limit: int = 2000) -> int:
     """Remove vectors that no chunk refers to and nobody asked for lately; return how many.
 
-    Those of a profile for which a document has waited as long stay: they may be what it waits to be given.
+    Those of a profile for which a document has waited as long, or waits for a budget, stay: they may be what it waits
+    to be given, or its own first half.
     """
     waits = IndexEntry.objects.filter(
+        Q(wanted_at__lt=in_future(-unused_for)) | Q(budget__isnull=False),
         index=OuterRef("pk"),
         state__in=[EntryState.PENDING, EntryState.FAILED],
-        wanted_at__lt=in_future(-unused_for),
     )
     waited_for = VectorIndex.objects.exclude(state=IndexState.DROPPED).filter(Exists(waits))
     stale = Embedding.objects.filter(last_used_at__lt=in_future(-unused_for), chunks=None)

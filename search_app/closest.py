@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from collections_app.models import EmbeddingProfile
+from collections_app.models import VectorIndex
 from search_app.highlighting import Span, sentences
 from search_app.query_vectors import QuestionNotEmbedded, query_vector, sentence_vectors
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 MOST_SENTENCES = 40
 
 
-def closest_sentences(profile: EmbeddingProfile, question: str, texts: Sequence[str]) -> list[Span | None]:
+def closest_sentences(index: VectorIndex, question: str, texts: Sequence[str]) -> list[Span | None]:
     """Return for each text where its sentence nearest to the question is, as (start, end).
 
     None of a text that is one sentence, and of all texts while nothing can be embedded. Only the first MOST_SENTENCES
@@ -30,7 +30,7 @@ def closest_sentences(profile: EmbeddingProfile, question: str, texts: Sequence[
     if not parts:
         return [None] * len(texts)
     try:
-        similarities = sentence_vectors(profile, parts) @ query_vector(profile, question)
+        similarities = sentence_vectors(index, parts) @ query_vector(index, question)
     except QuestionNotEmbedded as error:
         logger.info("No sentence is compared with the question: %s", error)
         return [None] * len(texts)

@@ -41,7 +41,7 @@ def context_of(document: Document, reference: Reference, query: str, *, count: i
     near = neighbours_of([chunk], count=count)[chunk.pk]
     query = clean_query(query)
     index = document.collection.serving_index
-    closest = closest_sentences(index.profile, query, [chunk.text])[0] if index and query else None
+    closest = closest_sentences(index, query, [chunk.text])[0] if index and query else None
     return Context(
         before=[other.text for other in near.before],
         passage=fragments(chunk.text, spans(chunk.text, query), close=closest),

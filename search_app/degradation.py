@@ -16,6 +16,7 @@ class Code(StrEnum):
     EMBEDDER_PAUSED = "embedder_paused"
     EMBEDDER_CHANGED = "embedder_changed"
     EMBEDDER_FAILED = "embedder_failed"
+    BUDGET_USED_UP = "budget_used_up"
     QUESTION_REFUSED = "question_refused"
     NO_QUESTION_MODEL = "no_question_model"
     STORE_DOWN = "store_down"
@@ -77,6 +78,10 @@ _TEXTS: Mapping[Code, Callable[[], str]] = {
         "one back, or to rebuild the index."
     ),
     Code.EMBEDDER_FAILED: lambda: _("The embedding model failed; an administrator finds the reason in the log."),
+    Code.BUDGET_USED_UP: lambda: _(
+        "The budget for the embedding model is used up, so questions cannot be compared by meaning until an "
+        "administrator raises it or its next period begins."
+    ),
     Code.QUESTION_REFUSED: lambda: _("The embedding model refuses this question; word it differently."),
     Code.NO_QUESTION_MODEL: lambda: _(
         "The vectors of this collection were supplied without a model for questions, so it is searched by words and by "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collections_app import outages
+from collections_app.accounting import Account
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     EmbedderMisconfigured,
@@ -17,7 +18,7 @@ from collections_app.exceptions import (
     ProfileMismatch,
     VectorsiteError,
 )
-from collections_app.models import EmbeddingProfile
+from collections_app.models import EmbeddingProfile, Purpose, VectorIndex
 from collections_app.profiles import embedder_for
 from collections_app.recent import Recent
 from search_app.degradation import Code
@@ -41,45 +42,58 @@ class QuestionNotEmbedded(VectorsiteError):
         self.code = code
 
 
-def query_vector(profile: EmbeddingProfile, text: str) -> NDArray[np.float32]:
+def query_vector(index: VectorIndex, text: str) -> NDArray[np.float32]:
     """Return the unit vector, float32 [d], of a question; a remembered one needs no embedder.
 
-    `profile` was read a moment ago: only one that was paused then is looked at again. An outage is noted for all
+    It is charged to the collection of the index that asks first, and refused where a budget has no room for it. The
+    index's profile was read a moment ago: only one that was paused then is looked at again. An outage is noted for all
     processes, which then leave the embedder alone until it works again. Raises QuestionNotEmbedded, whatever the
     embedder does.
     """
-    key = (profile.fingerprint, text)
+    key = (index.profile.fingerprint, text)
     vector = _recent.get(key)
     if vector is None:
-        if profile.paused_until is not None and outages.is_paused(profile):
-            raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
-        vector = _embed(profile, lambda embedder: embedder.embed_query(text))
+        vector = _embed(index, [text], lambda embedder: embedder.embed_query(text))
         _recent.put(key, vector)
     return vector
 
 
-def sentence_vectors(profile: EmbeddingProfile, texts: Sequence[str]) -> NDArray[np.float32]:
+def sentence_vectors(index: VectorIndex, texts: Sequence[str]) -> NDArray[np.float32]:
     """Return the unit vectors, float32 [n, d], of stretches of passages, remembered like questions.
 
     Raises QuestionNotEmbedded as `query_vector` does.
     """
-    known = {text: _sentences.get((profile.fingerprint, text)) for text in dict.fromkeys(texts)}
+    fingerprint = index.profile.fingerprint
+    known = {text: _sentences.get((fingerprint, text)) for text in dict.fromkeys(texts)}
     missing = [text for text, vector in known.items() if vector is None]
     if missing:
-        if outages.is_paused(profile):
-            raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
-        embedded = _embed(profile, lambda embedder: embedder.embed_passages(missing), shape=(len(missing),))
+        embedded = _embed(index, missing, lambda embedder: embedder.embed_passages(missing), shape=(len(missing),))
         for text, vector in zip(missing, embedded, strict=True):
             known[text] = vector
-            _sentences.put((profile.fingerprint, text), vector)
+            _sentences.put((fingerprint, text), vector)
     return np.stack([vector for text in texts if (vector := known[text]) is not None])
 
 
 def _embed(
-    profile: EmbeddingProfile, embed: Callable[[Embedder], NDArray[np.float32]], *, shape: tuple[int, ...] = ()
+    index: VectorIndex,
+    texts: Sequence[str],
+    embed: Callable[[Embedder], NDArray[np.float32]],
+    *,
+    shape: tuple[int, ...] = (),
 ) -> NDArray[np.float32]:
+    profile = index.profile
+    if profile.paused_until is not None and outages.is_paused(profile):
+        raise QuestionNotEmbedded(Code.EMBEDDER_PAUSED)
+    account = Account(profile, index.collection, Purpose.QUERY)
     try:
-        return _checked(embed(embedder_for(profile).within(EMBEDDER_SECONDS)), profile, shape)
+        embedder = embedder_for(profile).within(EMBEDDER_SECONDS)
+        if not account.has_room(embedder, texts):
+            raise QuestionNotEmbedded(Code.BUDGET_USED_UP)
+        with account.charged(texts, later=True):
+            vectors = embed(embedder)
+        return _checked(vectors, profile, shape)
+    except QuestionNotEmbedded:
+        raise
     except NoModelForQuestions as error:
         raise QuestionNotEmbedded(Code.NO_QUESTION_MODEL) from error
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from collections_app.admin import (
     account,
+    budget,
     chunk,
     collection,
     comparison,
@@ -11,6 +12,20 @@ from collections_app.admin import (
     index,
     site,
     source,
+    usage,
 )
 
-__all__ = ["account", "chunk", "collection", "comparison", "document", "embedding", "entry", "index", "site", "source"]
+__all__ = [
+    "account",
+    "budget",
+    "chunk",
+    "collection",
+    "comparison",
+    "document",
+    "embedding",
+    "entry",
+    "index",
+    "site",
+    "source",
+    "usage",
+]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -104,6 +105,16 @@ def noted(note: str, content: Any) -> SafeString:
 
 def count(number: int) -> str:
     return number_format(number, decimal_pos=0, force_grouping=True)
+
+
+def amount(number: Decimal) -> str:
+    """Return a number with the decimals that it has."""
+    exact = number.normalize()
+    return number_format(exact, decimal_pos=max(0, -int(exact.as_tuple().exponent)), force_grouping=True)
+
+
+def money(number: Decimal, currency: str) -> str:
+    return f"{amount(number)} {currency}"
 
 
 def size(number_of_bytes: int) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from collections_app import services
+from collections_app import accounting, services
 from collections_app.admin import cells
 from collections_app.admin.auditing import audit_indexes
+from collections_app.admin.budget import standings_panel
 from collections_app.admin.deletion import Effects, ServiceDeletion
 from collections_app.admin.form_page import form_page, require, see_other
 from collections_app.admin.numbers import state_tag, with_numbers
@@ -27,6 +28,7 @@ from collections_app.forms.collection import CollectionAddForm, CollectionForm
 from collections_app.forms.field import MetadataFieldFormSet
 from collections_app.models import (
     AccessLevel,
+    Budget,
     Chunk,
     ChunkState,
     Collection,
@@ -38,6 +40,7 @@ from collections_app.models import (
     IndexState,
     MetadataField,
     SourceFile,
+    Usage,
     VectorIndex,
     Visibility,
 )
@@ -147,6 +150,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
             ),
             Fact(_("Source files"), cells.count(obj.source_files.count()), _of(SourceFile, obj)),
             Fact(_("Imports"), cells.count(obj.imports.count()), _of(Import, obj)),
+            *_usage_facts(request, obj),
         ]
         if index is None:
             return numbers
@@ -186,7 +190,9 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
         return links
 
     def panels(self, request: HttpRequest, obj: Collection) -> list[Panel]:
-        return [indexes_panel(obj), trail_of(obj)]
+        budgets = Budget.objects.filter(Q(collection=obj) | Q(collection=None, profile__indexes__collection=obj))
+        panels = [indexes_panel(obj), standings_panel(user_of(request), budgets.distinct()), trail_of(obj)]
+        return panels
 
     def is_settling(self, obj: Any) -> bool:
         return bool(obj.pending) or obj.indexes.filter(state=IndexState.BUILDING).exists()
@@ -311,6 +317,27 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
 
 def _of(model: type[Model], collection: Collection) -> str:
     return cells.list_url(model, collection__id__exact=collection.pk)
+
+
+def _usage_facts(request: HttpRequest, obj: Collection) -> list[Fact]:
+    """Say what was embedded for it this month, and which budgets its documents wait for."""
+    this_month = Usage.objects.filter(collection_public_id=obj.public_id, day__gte=accounting.today().replace(day=1))
+    sums = accounting.totals(this_month)
+    money = [cells.money(total.money, total.currency) for total in sums if total.currency]
+    url = cells.list_url(Usage, collection=obj.public_id) if request.user.has_perm("collections_app.view_usage") else ""
+    tokens = cells.count(sum(total.tokens for total in sums))
+    facts = [Fact(_("Tokens this month"), tokens, url, cells.listed(money) if money else "")]
+    waiting = Budget.objects.filter(waiting_entries__index__collection=obj).distinct()
+    facts += [
+        Fact(
+            _("Paused"),
+            cells.tag(_("%s documents wait for a budget") % cells.count(standing.waiting), cells.WARNING),
+            cells.change_url(standing.budget),
+            accounting.reason(standing.budget),
+        )
+        for standing in accounting.standings(waiting)
+    ]
+    return facts
 
 
 def _audit_words(obj: Any) -> str:

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from collections_app.admin import cells
+from collections_app.admin.budget import warnings as budget_warnings
 from collections_app.admin.numbers import state_tag, with_numbers
 from collections_app.admin.pages import Fact, Panel
 from collections_app.admin.scope import user_of
@@ -82,12 +83,12 @@ def read_dashboard(user: User) -> Dashboard:
     collections: list[Any] = list(with_numbers(readable.order_by("name"))[:COLLECTIONS])
     indexes = VectorIndex.objects.filter(collection__in=readable).exclude(state=IndexState.DROPPED)
     pending = IndexEntry.objects.filter(index__in=indexes, state=EntryState.PENDING)
-    oldest = pending.aggregate(oldest=Min("wanted_at"))["oldest"]
+    oldest = pending.filter(budget=None).aggregate(oldest=Min("wanted_at"))["oldest"]
     panels = [_collections_panel(collections), _failures_panel(indexes, readable)]
     if user.has_perm("collections_app.view_workerstatus"):
         panels.insert(0, _workers_panel())
     return Dashboard(
-        warnings=[*_pauses(), *_lateness(oldest)],
+        warnings=[*_pauses(), *budget_warnings(user), *_lateness(oldest)],
         facts=_facts(collections, readable, oldest),
         panels=panels,
     )

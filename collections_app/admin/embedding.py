@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from collections_app import profiles
 from collections_app.admin import cells
+from collections_app.admin.budget import standings_panel
 from collections_app.admin.form_page import form_page, require, see_other
 from collections_app.admin.lab import lab_page
 from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, SiteAdmin, trail_of
@@ -22,11 +23,12 @@ from collections_app.embeddings import takes_key
 from collections_app.embeddings.presets import PRESETS, preset
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.embedding import KeyForm, ProfileAddForm, values_of
-from collections_app.models import Chunk, Embedding, EmbeddingProfile, VectorIndex
+from collections_app.models import Budget, Chunk, Embedding, EmbeddingProfile, Usage, VectorIndex
 from collections_app.trail import record
 from collections_app.vectors import as_vector
 
 _HEAD = 8
+_VIEW_USAGE = "collections_app.view_usage"
 
 
 def vector_words(raw: bytes) -> str:
@@ -45,7 +47,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
     search_fields = ["name", "model"]
     readonly_fields = ["backend", "model", "options", "fingerprint", "dimensions", "max_tokens", "created_at"]
     fieldsets = [
-        (None, {"fields": ["name", "is_default"]}),
+        (None, {"fields": ["name", "is_default", "price", "currency"]}),
         (
             gettext_lazy("How it embeds"),
             {
@@ -71,6 +73,11 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
             Fact(_("Vectors"), cells.count(vectors), cells.list_url(Embedding, profile__id__exact=obj.pk)),
             Fact(_("Dimensions"), obj.dimensions),
             Fact(_("Longest input"), _("%d tokens") % obj.max_tokens),
+            Fact(
+                _("A million tokens"),
+                cells.money(obj.price, obj.currency) if obj.price else _("free"),
+                cells.list_url(Usage, profile=obj.public_id) if request.user.has_perm(_VIEW_USAGE) else "",
+            ),
             *_key_facts(obj),
         ]
 
@@ -85,6 +92,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
                     for index in indexes
                 ],
             ),
+            standings_panel(user_of(request), Budget.objects.filter(profile=obj)),
             trail_of(obj),
         ]
 
@@ -154,7 +162,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
     def save_model(self, request: HttpRequest, obj: EmbeddingProfile, form: Any, change: bool) -> None:
         if obj.is_default:
             EmbeddingProfile.objects.filter(is_default=True).exclude(pk=obj.pk).update(is_default=False)
-        obj.save(update_fields=["name", "is_default"])
+        obj.save(update_fields=["name", "is_default", "price", "currency"])
         record(user_of(request), "changed", obj, fields=", ".join(form.changed_data))
 
 
@@ -183,7 +191,7 @@ def _presets_panel() -> Panel:
                 one.dimensions,
                 _("%d tokens") % one.max_tokens,
                 one.licence,
-                _("free") if one.is_free else one.price,
+                _("free") if one.is_free else cells.money(one.price, one.currency),
             ]
             for one in PRESETS
         ],

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from collections_app import services
+from collections_app import accounting, services
 from collections_app.admin import cells
 from collections_app.admin.document import entry_state_tag
 from collections_app.admin.filters import FailureFilter
@@ -25,7 +25,7 @@ class IndexEntryAdmin(EndlessAdmin):
         "document_link", "index", "state_tag", "revisions", "attempts", "next_try", "lease_until", "why",
     ]  # fmt: skip
     list_display_links = ["state_tag"]
-    list_select_related = ["index__collection", "document"]
+    list_select_related = ["index__collection", "document", "budget__profile", "budget__collection"]
     list_filter = [("index", AutocompleteSelectFilter), ("state", ChoicesDropdownFilter), FailureFilter]
     search_fields = ["document__title", "document__key"]
     search_help_text = gettext_lazy("Search titles and keys of documents")
@@ -34,7 +34,7 @@ class IndexEntryAdmin(EndlessAdmin):
     fields = [
         "document", "index", "state", "wanted_revision", "indexed_revision", "priority", "attempts",
         "next_attempt_at", "lease_token", "lease_expires_at", "suspect", "error_code", "error", "chunk_count",
-        "text_digest", "wanted_at", "indexed_at",
+        "text_digest", "wanted_at", "indexed_at", "budget",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IndexEntry]:
@@ -65,12 +65,14 @@ class IndexEntryAdmin(EndlessAdmin):
 
     @display(description=gettext_lazy("error"))
     def why(self, obj: IndexEntry) -> str:
+        if obj.budget and obj.state == EntryState.PENDING:
+            return accounting.reason(obj.budget)
         return cells.shortened(obj.error, 160) if obj.error else cells.NOTHING
 
     def facts(self, request: HttpRequest, obj: IndexEntry) -> list[Fact]:
         return [
             Fact(_("Document"), obj.document, cells.change_url(obj.document)),
-            Fact(_("State"), entry_state_tag(obj.state), note=cells.reason(obj.error) if obj.error else ""),
+            Fact(_("State"), entry_state_tag(obj.state), note=_state_note(obj)),
             Fact(_("Revision"), self.revisions(obj), note=_("indexed / wanted")),
             Fact(_("Chunks"), obj.chunk_count),
         ]
@@ -95,3 +97,9 @@ class IndexEntryAdmin(EndlessAdmin):
             "%(count)s document is being indexed anew.", "%(count)s documents are being indexed anew.", count
         )
         self.message_user(request, text % {"count": cells.count(count)}, messages.SUCCESS)
+
+
+def _state_note(entry: IndexEntry) -> str:
+    if entry.budget and entry.state == EntryState.PENDING:
+        return accounting.reason(entry.budget)
+    return cells.reason(entry.error) if entry.error else ""

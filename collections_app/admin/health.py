@@ -28,6 +28,7 @@ PARTS = {
     "scheduler": pgettext_lazy("part of the site", "scheduler"),
     "stores": pgettext_lazy("part of the site", "stores"),
     "embedders": pgettext_lazy("part of the site", "embedders"),
+    "budgets": pgettext_lazy("part of the site", "budgets"),
     "pending": pgettext_lazy("part of the site", "pending"),
     "failures": pgettext_lazy("part of the site", "failures"),
     "leases": pgettext_lazy("part of the site", "leases"),

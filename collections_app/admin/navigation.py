@@ -11,8 +11,11 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
+from collections_app.admin.budget import visible_to
 from collections_app.admin.cells import count, list_url
+from collections_app.admin.scope import user_of
 from collections_app.models import (
+    Budget,
     Chunk,
     Collection,
     Document,
@@ -30,6 +33,7 @@ from collections_app.models import (
     SavedSearch,
     SourceFile,
     TrailRecord,
+    Usage,
     User,
     VectorIndex,
     VectorStoreStatus,
@@ -92,6 +96,8 @@ _GROUPS: Sequence[tuple[str | Promise, Sequence[_Item | _Page]]] = (
         (
             _Item(EmbeddingProfile, "tune", gettext_lazy("Profiles")),
             _Item(Embedding, "scatter_plot", gettext_lazy("Vectors")),
+            _Item(Usage, "bar_chart", gettext_lazy("Usage")),
+            _Item(Budget, "account_balance_wallet"),
             _Page("collections_app_lab", "science", gettext_lazy("Lab"), _seeing("embeddingprofile")),
             _Item(ProfileComparison, "compare_arrows", gettext_lazy("Comparisons")),
         ),
@@ -164,6 +170,7 @@ def _badges(request: HttpRequest) -> dict[type[Model], int]:
     return {
         IndexEntry: failed.count(),
         SourceFile: unread.count(),
+        Budget: visible_to(user_of(request), Budget.objects.filter(reached_at__isnull=False)).count(),
         EmbeddingProfile: EmbeddingProfile.objects.filter(paused_until__isnull=False).count(),
         VectorStoreStatus: VectorStoreStatus.objects.filter(paused_until__isnull=False).count(),
     }

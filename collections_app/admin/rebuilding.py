@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from collections_app import services
 from collections_app.admin import cells
+from collections_app.admin.estimates import estimate_facts
 from collections_app.admin.form_page import form_page, require, see_other
 from collections_app.admin.pages import Fact, Panel, SiteAdmin
 from collections_app.admin.scope import user_of
@@ -32,7 +33,7 @@ def rebuild_view(request: HttpRequest, model_admin: SiteAdmin, collection: Colle
                 )
                 model_admin.message_user(request, _("%s is being built.") % index, messages.SUCCESS)
                 return see_other(cells.change_url(index))
-            facts = _estimate_facts(services.estimate(form.planned))
+            facts = estimate_facts(services.estimate(form.planned))
         except VectorsiteError as error:
             form.add_error(None, str(error))
         else:
@@ -49,24 +50,6 @@ def _settings_of(collection: Collection) -> dict[str, Any]:
     if index is None:
         return {}
     return {"profile": index.profile_id, "chunk_size": index.chunk_size, "chunk_overlap": index.chunk_overlap}
-
-
-def _estimate_facts(figures: services.Estimate) -> list[Fact]:
-    about = "" if figures.is_exact else "≈ "
-    if figures.sampled:
-        told = _("from %(sampled)d documents cut so, and %(timed)d of their passages embedded now") % {
-            "sampled": figures.sampled,
-            "timed": figures.timed,
-        }
-    else:
-        told = _("an index with these very settings exists")
-    return [
-        Fact(_("Documents"), cells.count(figures.documents)),
-        Fact(_("Passages"), about + cells.count(figures.passages)),
-        Fact(_("Passages to embed"), about + cells.count(figures.passages_to_embed)),
-        Fact(_("Tokens to embed"), about + cells.count(figures.tokens_to_embed), note=told),
-        Fact(_("Time of one worker"), "≈ " + services.duration(figures.seconds)),
-    ]
 
 
 def switch_view(request: HttpRequest, model_admin: SiteAdmin, index: VectorIndex) -> HttpResponse:
@@ -165,6 +148,8 @@ def what_comes_next(index: VectorIndex, now: services.Progress) -> Any:
         return cells.noted(_("kept for rollback until:"), cells.moment(index.standby_until))
     if index.state != IndexState.BUILDING:
         return cells.NOTHING
+    if now.waiting and not now.workable:
+        return _("%s documents wait for a budget") % cells.count(now.waiting)
     if now.pending and now.seconds_left is not None:
         return _("about %s left") % services.duration(now.seconds_left)
     if index.problem:

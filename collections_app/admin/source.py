@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from collections_app import sources
 from collections_app.admin import cells
+from collections_app.admin.estimates import waiting_facts
 from collections_app.admin.filters import CollectionFilter, FailureFilter
 from collections_app.admin.numbers import number_of
 from collections_app.admin.pages import PANEL_ROWS, EndlessAdmin, Fact, PageLink, Panel, ReadOnlyAdmin, trail_of
@@ -244,7 +245,7 @@ class ImportAdmin(ReadOnlyAdmin):
             if number or outcome in {ImportOutcome.CREATED, ImportOutcome.FAILED}:
                 url = cells.list_url(ImportItem, import_act__id__exact=obj.pk, outcome__exact=outcome.value)
                 facts.append(Fact(outcome.label.capitalize(), cells.count(number), url))
-        return facts
+        return [*facts, *waiting_facts(obj)]
 
     def links(self, request: HttpRequest, obj: Import) -> list[PageLink]:
         upload = reverse("admin:collections_app_sourcefile_upload")

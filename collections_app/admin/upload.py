@@ -1,5 +1,8 @@
 """The page where people upload files into a collection."""
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -9,12 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from collections_app import sources
+from collections_app import services, sources
 from collections_app.admin import cells
+from collections_app.admin.estimates import estimate_facts
 from collections_app.admin.form_page import form_page, require, see_other
+from collections_app.admin.pages import Fact
 from collections_app.admin.scope import user_of
+from collections_app.exceptions import VectorsiteError
+from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.upload import UploadForm
-from collections_app.models import Import, ImportItem, ImportOrigin, ImportOutcome, User
+from collections_app.models import Collection, Import, ImportItem, ImportOrigin, ImportOutcome, User
 from collections_app.trail import record
 
 if TYPE_CHECKING:
@@ -24,10 +31,12 @@ if TYPE_CHECKING:
 def upload_view(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpResponse:
     """Show the form, or take what was uploaded and go on to the page that tells what becomes of each file."""
     require(model_admin.may_upload(request))
-    user = user_of(request)
+    user, facts, sentences = user_of(request), list[Fact](), list[str]()
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES, user=user)
-        if form.is_valid():
+        if form.is_valid() and form.cleaned_data["only_estimate"]:
+            facts, sentences = _estimate(form)
+        elif form.is_valid():
             import_act = take(form, user)
             count = len(form.cleaned_data["uploads"])
             taken = ngettext("%(count)d file was taken.", "%(count)d files were taken.", count) % {"count": count}
@@ -39,7 +48,48 @@ def upload_view(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpRes
     return form_page(
         request, model_admin, form=form, title=_("Upload files"), submit=_("Upload"),
         intro=_("Files are kept as they are, read by a worker, and can be searched seconds later."),
+        facts=facts, sentences=sentences,
     )  # fmt: skip
+
+
+def _estimate(form: UploadForm) -> tuple[list[Fact], list[str]]:
+    """Return what the uploaded files would take, and how far that is to be trusted; a reason if it cannot be told."""
+    collection: Collection = form.cleaned_data["collection"]
+    with tempfile.TemporaryDirectory(prefix="vectorsite-estimate-") as folder:
+        files = [_copied(file, form.key_of(file), Path(folder) / str(number)) for number, file in _small_enough(form)]
+        try:
+            told = estimate_files(collection, services.index_to_fill(collection), files, mapping=form.mapping)
+        except (VectorsiteError, OSError) as error:
+            form.add_error(None, str(error))
+            return [], []
+    sentences = [
+        _("%(files)d files: %(unchanged)d are unchanged and cost nothing, %(read)d were read now. None was kept.")
+        % {"files": told.files, "unchanged": told.unchanged, "read": told.read}
+    ]
+    if not told.embedding.is_exact:
+        sentences.append(
+            _(
+                "The rest follows by size in bytes, which may be far off: how much text a file holds is known when "
+                "it is read."
+            )
+        )
+    words = _("%(name)s: %(value)s")
+    sentences += [words % {"name": key, "value": reason} for key, reason in told.unreadable.items()]
+    return estimate_facts(told.embedding), sentences
+
+
+def _small_enough(form: UploadForm) -> Iterator[tuple[int, UploadedFile]]:
+    for number, file in enumerate(form.cleaned_data["uploads"]):
+        if (file.size or 0) <= settings.UPLOAD_LIMIT_BYTES:
+            yield number, file
+
+
+def _copied(file: UploadedFile, key: str, path: Path) -> FileToTake:
+    """Give an upload, which may be in memory, as a file on this machine."""
+    with path.open("wb") as copy:
+        for part in file.chunks():
+            copy.write(part)
+    return FileToTake(path, key, str(file.name))
 
 
 def take(form: UploadForm, user: User) -> Import:

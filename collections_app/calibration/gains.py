@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collections_app.accounting import Account
 from collections_app.calibration.questions import Question
 from collections_app.embeddings import Embedder
 from collections_app.evaluation.measures import discount
 from collections_app.evaluation.nearest import NearestDocuments
 from collections_app.fusion import WEIGHTS, fuse_scores, ranks
 from collections_app.lexical_reading import search_words_instead
-from collections_app.models import Chunk, ChunkState, IndexEntry, VectorIndex
+from collections_app.models import Chunk, ChunkState, IndexEntry, Purpose, VectorIndex
 from collections_app.vectors import LiveVectors, live_vectors
 
 # As in a search: how many documents each leg names, and by how many passages they are found.
@@ -40,8 +41,12 @@ class _Asked:
 def gains_of(
     index: VectorIndex, questions: Sequence[Question], embedder: Embedder, breathe: Callable[[], None]
 ) -> NDArray[np.float64]:
-    """Return the nDCG@10 of each question by each of WEIGHTS, [n, len(WEIGHTS)]."""
-    asked = list(_embed(questions, embedder, breathe))
+    """Return the nDCG@10 of each question by each of WEIGHTS, [n, len(WEIGHTS)].
+
+    Raises BudgetUsedUp where a budget has no room for embedding them.
+    """
+    account = Account(index.profile, index.collection, Purpose.UPKEEP)
+    asked = list(_embed(account, questions, embedder, breathe))
     pool = _pool(index)
     near = _nearest(index, asked, pool, breathe)
     gains = np.zeros((len(questions), len(WEIGHTS)))
@@ -54,13 +59,19 @@ def gains_of(
     return gains
 
 
-def _embed(questions: Sequence[Question], embedder: Embedder, breathe: Callable[[], None]) -> Iterator[_Asked]:
+def _embed(
+    account: Account, questions: Sequence[Question], embedder: Embedder, breathe: Callable[[], None]
+) -> Iterator[_Asked]:
     for start in range(0, len(questions), _SLICE):
         breathe()
         part = questions[start : start + _SLICE]
-        rests = embedder.embed_passages([question.rest for question in part])
-        for question, rest in zip(part, rests, strict=True):
-            yield _Asked(question, embedder.embed_query(question.text), rest)
+        rests = [question.rest for question in part]
+        call = account.reserve(embedder, [*rests, *(question.text for question in part)], whole=True)
+        with call:
+            vectors = embedder.embed_passages(rests)
+            asked = [embedder.embed_query(question.text) for question in part]
+        call.settle()
+        yield from map(_Asked, part, asked, vectors)
 
 
 def _pool(index: VectorIndex) -> int:

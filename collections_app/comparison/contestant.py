@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from collections_app.accounting import Account
 from collections_app.comparison.material import Material, Passages
 from collections_app.embeddings import Embedder, takes_key
 from collections_app.embeddings.base import Vectors
 from collections_app.evaluation.nearest import NearestDocuments
 from collections_app.exceptions import EmbeddingInputRefused, InvalidEvaluation
-from collections_app.models import EmbeddingProfile, EmbeddingRole
+from collections_app.models import EmbeddingProfile, EmbeddingRole, Purpose
 from collections_app.profiles import embedder_for
 from collections_app.vectors import UNIT_TOLERANCE, embed_once
 
@@ -45,6 +46,7 @@ class Contestant:
         self._embedded_passages = self._timed_passages = 0
         self._timed_seconds = 0.0
         self._embedder = require_usable(profile)
+        self._account = Account(profile, None, Purpose.UPKEEP)
         self._material = material
         self._breathe = breathe
         self._near = NearestDocuments(len(material.questions), depth)
@@ -95,17 +97,21 @@ class Contestant:
 
     def warm_up(self) -> None:
         """Take the model into memory, and forget how long a question took until then."""
-        self._embedder.embed_query(self._material.questions[0].text)
+        first = self._material.questions[0].text
+        with self._account.charged([first]):
+            self._embedder.embed_query(first)
         self.query_seconds = []
 
     def time(self, passages: Sequence[str], questions: Sequence[str]) -> None:
         """Embed a few texts to measure how long it takes; their vectors are not kept."""
         started = time.perf_counter()
-        self._embedder.embed_passages(list(passages))
+        with self._account.charged(passages):
+            self._embedder.embed_passages(list(passages))
         self._timed_seconds += time.perf_counter() - started
         self._timed_passages += len(passages)
-        for question in questions:
-            self._timed_query(question)
+        with self._account.charged(questions):
+            for question in questions:
+                self._timed_query(question)
 
     @property
     def passages_per_second(self) -> float | None:
@@ -141,7 +147,7 @@ class Contestant:
     ) -> dict[str, NDArray[np.float32]]:
         """Return the vectors by text. What is refused is found by halving, and left out."""
         try:
-            stored = embed_once(self.profile, role, embed, texts, sign_of_life=self._breathe)
+            stored = embed_once(self._account, role, self._embedder, embed, texts, sign_of_life=self._breathe)
         except EmbeddingInputRefused:
             if len(texts) == 1:
                 return {}

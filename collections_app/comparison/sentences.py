@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from collections_app.accounting import Account
 from collections_app.comparison.contestant import require_usable
 from collections_app.comparison.report import rounded
 from collections_app.embeddings.base import Vectors
 from collections_app.evaluation.judged import SentencePair
 from collections_app.geometry import pearson_r, spearman_rho
-from collections_app.models import EmbeddingProfile, EmbeddingRole
+from collections_app.models import EmbeddingProfile, EmbeddingRole, Purpose
 from collections_app.vectors import embed_once
 
 
@@ -51,7 +52,8 @@ def compare_pairs(
         return vectors
 
     texts = [text for pair in pairs for text in (pair.first, pair.second)]
-    stored = embed_once(profile, EmbeddingRole.PASSAGE, embed, texts, sign_of_life=breathe)
+    account = Account(profile, None, Purpose.UPKEEP)
+    stored = embed_once(account, EmbeddingRole.PASSAGE, embedder, embed, texts, sign_of_life=breathe)
     cosines = np.array([float(stored[pair.first].vector @ stored[pair.second].vector) for pair in pairs])
     scores = [pair.score for pair in pairs]
     return PairFigures(

@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from collections_app.embeddings.metering import is_metered, metered, note_call
 from collections_app.exceptions import (
     EmbedderMisconfigured,
     EmbeddingInputRefused,
@@ -81,7 +83,10 @@ class Embedder(ABC):
 
     @abstractmethod
     def _embed(self, inputs: list[str]) -> npt.NDArray[np.floating[Any]]:
-        """Return [n, d] raw vectors, row i for `inputs[i]`, which are within `limits`, valid Unicode and not blank."""
+        """Return [n, d] raw vectors, row i for `inputs[i]`, which are within `limits`, valid Unicode and not blank.
+
+        A backend that knows better than `_count` what it took says so by `metering.note_call`, once for each call.
+        """
 
     @property
     def recipient(self) -> str:
@@ -227,7 +232,8 @@ class Embedder(ABC):
         if self.concurrency == 1 or len(batches) == 1:
             return [self._unit_vectors(batch) for batch in batches]
         with ThreadPoolExecutor(min(self.concurrency, len(batches)), thread_name_prefix="embed") as pool:
-            begun = [pool.submit(self._unit_vectors, batch) for batch in batches]
+            # In copies of this thread's context, so that its meter counts the calls of the others too.
+            begun = [pool.submit(copy_context().run, self._unit_vectors, batch) for batch in batches]
             try:
                 return [future.result() for future in begun]
             except BaseException:
@@ -235,7 +241,7 @@ class Embedder(ABC):
                 raise
 
     def _unit_vectors(self, inputs: list[str]) -> Vectors:
-        raw = self._embed(inputs)
+        raw = self._counted(inputs)
         if raw.ndim != 2 or raw.shape[0] != len(inputs):
             raise EmbeddingResponseInvalid(
                 f"{self.model} answered {len(inputs)} texts with an array of shape {raw.shape}; try again, and look "
@@ -256,6 +262,16 @@ class Embedder(ABC):
             )
         unit: Vectors = (wide / lengths).astype(np.float32)
         return unit
+
+    def _counted(self, inputs: list[str]) -> npt.NDArray[np.floating[Any]]:
+        """Embed; a backend that does not count its own calls is taken at our count of the tokens."""
+        if not is_metered():
+            return self._embed(inputs)
+        with metered() as own:
+            raw = self._embed(inputs)
+            if not own.calls:
+                note_call(tokens=sum(self._count(inputs)))
+        return raw
 
 
 def _unknown_token(tokenizer: "Tokenizer") -> int | None:

@@ -19,6 +19,7 @@ from collections_app.embeddings.installed_model import (
     INSTALLED_WEIGHTS_SHA256,
     installed_folder,
 )
+from collections_app.embeddings.metering import note_call
 from collections_app.exceptions import EmbedderMisconfigured
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class _Encoder:
         """Return float32 [n, width], not normalised. Texts of like length run together, so that little is padded."""
         token_ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(inputs))]
         vectors = np.empty((len(token_ids), self._width), dtype=np.float32)
+        note_call(tokens=sum(map(len, token_ids)))
         lengths = [self._padded(len(ids)) for ids in token_ids]
         for rows in runs_of_like_length(lengths, budget=self._runtime.tokens_per_run):
             vectors[rows] = self._run([token_ids[row] for row in rows], length=lengths[rows[-1]])

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from collections_app.embeddings.base import Vectors
 from collections_app.embeddings.remote import CONNECT_SECONDS, Connection, RemoteEmbedder
-from collections_app.embeddings.wire import vectors_of_lists
+from collections_app.embeddings.wire import Answer, answer_of_ollama
 
 if TYPE_CHECKING:
     import httpx2
@@ -31,7 +30,7 @@ class OllamaEmbedder(RemoteEmbedder):
     def _identity(self) -> Mapping[str, Any]:
         return {"model": self.model, "protocol": "ollama"}
 
-    def _ask(self, connection: Connection, inputs: list[str]) -> Vectors:
+    def _ask(self, connection: Connection, inputs: list[str]) -> Answer:
         import httpx2
 
         try:
@@ -42,14 +41,14 @@ class OllamaEmbedder(RemoteEmbedder):
                 timeout=httpx2.Timeout(self._timeout, connect=min(self._timeout, CONNECT_SECONDS)),
             )
         except httpx2.TimeoutException as error:
-            raise self._silence() from error
+            raise self._silence(error) from error
         except httpx2.TransportError as error:
             raise self._unreachable(error) from error
         if answer.status_code != 200:
             raise self._refusal(
                 answer.status_code, body={"message": _said(answer)}, headers=answer.headers, secret=connection.key
             )
-        return vectors_of_lists(answer.content, count=len(inputs))
+        return answer_of_ollama(answer.content, count=len(inputs))
 
 
 def _said(answer: "httpx2.Response") -> object:

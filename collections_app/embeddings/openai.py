@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from collections_app.embeddings.base import Vectors
 from collections_app.embeddings.remote import CONNECT_SECONDS, Connection, RemoteEmbedder
-from collections_app.embeddings.wire import vectors_of_answer
+from collections_app.embeddings.wire import Answer, answer_of_openai
 from collections_app.exceptions import EmbedderMisconfigured
 
 _NO_KEY = "no-key"  # a server of one's own may want none, but the client insists on one
@@ -29,7 +28,7 @@ class OpenAIEmbedder(RemoteEmbedder):
     def _identity(self) -> Mapping[str, Any]:
         return {"model": self.model, "protocol": "openai"}
 
-    def _ask(self, connection: Connection, inputs: list[str]) -> Vectors:
+    def _ask(self, connection: Connection, inputs: list[str]) -> Answer:
         import openai
 
         secret = connection.key or _NO_KEY
@@ -48,10 +47,10 @@ class OpenAIEmbedder(RemoteEmbedder):
                 error.status_code, body=error.body, headers=error.response.headers, secret=secret
             ) from None
         except openai.APITimeoutError as error:
-            raise self._silence() from error
+            raise self._silence(error.__cause__) from error
         except openai.APIConnectionError as error:
             if isinstance(error.__cause__, EmbedderMisconfigured):
                 raise error.__cause__ from None
             raise self._unreachable(error.__cause__) from error
         self._pace.learn(answer.headers)
-        return vectors_of_answer(answer.http_response.content, count=len(inputs))
+        return answer_of_openai(answer.http_response.content, count=len(inputs))

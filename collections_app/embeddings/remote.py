@@ -20,13 +20,15 @@ from urllib.parse import urlsplit
 from collections_app.embeddings.addresses import check_host, is_this_machine
 from collections_app.embeddings.base import BatchLimits, Embedder, Vectors
 from collections_app.embeddings.keys import unseal
+from collections_app.embeddings.metering import note_call
 from collections_app.embeddings.pacing import Pace, backoff, sleep
-from collections_app.embeddings.wire import error_of_answer
+from collections_app.embeddings.wire import Answer, error_of_answer
 from collections_app.exceptions import (
     EmbedderMisconfigured,
     EmbedderSilent,
     EmbedderUnavailable,
     EmbeddingError,
+    EmbeddingResponseInvalid,
 )
 
 if TYPE_CHECKING:
@@ -124,8 +126,8 @@ class RemoteEmbedder(Embedder):
         self._connection: Connection | None = None
 
     @abstractmethod
-    def _ask(self, connection: Connection, inputs: list[str]) -> Vectors:
-        """Send one request; return raw vectors, float32 [n, d], or raise what the answer means."""
+    def _ask(self, connection: Connection, inputs: list[str]) -> Answer:
+        """Send one request; return raw vectors and the tokens they took, or raise what the answer means."""
 
     @property
     def dimensions(self) -> int:
@@ -174,8 +176,12 @@ class RemoteEmbedder(Embedder):
         while True:
             patience -= self._pace.admit(tokens, patience=patience)
             try:
-                return self._ask(connection, inputs)
+                answer = self._ask(connection, inputs)
+            except EmbeddingResponseInvalid:
+                note_call(tokens=tokens, confirmed=False)
+                raise
             except EmbedderUnavailable as error:
+                note_call(tokens=tokens if error.may_have_worked else 0, confirmed=False)
                 wait = max(error.retry_after or 0.0, backoff(attempt))
                 if error.is_rate_limit:
                     self._pace.close_for(error.retry_after or 0.0)
@@ -184,6 +190,9 @@ class RemoteEmbedder(Embedder):
                 sleep(wait)
                 patience -= wait
                 attempt += 1
+            else:
+                note_call(tokens=tokens if answer.tokens is None else answer.tokens)
+                return answer.vectors
 
     def _refusal(self, status: int, *, body: object, headers: Mapping[str, str], secret: str) -> EmbeddingError:
         """Return what an answer with an error status means, and learn the pace from it."""
@@ -195,13 +204,17 @@ class RemoteEmbedder(Embedder):
             status, body=body, retry_after=retry_after, model=self.model, server=self._server, secret=secret
         )
 
-    def _silence(self) -> EmbedderSilent:
+    def _silence(self, reason: BaseException | None) -> EmbedderSilent:
         return EmbedderSilent(
-            f"{self._server} was silent for {self._timeout:g} s. Look at it, or raise the option `timeout`."
+            f"{self._server} was silent for {self._timeout:g} s. Look at it, or raise the option `timeout`.",
+            may_have_worked=_was_sent(reason),
         )
 
-    def _unreachable(self, reason: object) -> EmbedderUnavailable:
-        return EmbedderUnavailable(f"{self._server} cannot be reached ({reason}). Start it, or correct `base_url`.")
+    def _unreachable(self, reason: BaseException | None) -> EmbedderUnavailable:
+        return EmbedderUnavailable(
+            f"{self._server} cannot be reached ({reason}). Start it, or correct `base_url`.",
+            may_have_worked=_was_sent(reason),
+        )
 
     def _connected(self) -> Connection:
         from collections_app.embeddings.guarded_http import guarded_client
@@ -232,3 +245,10 @@ class RemoteEmbedder(Embedder):
                 "`api_key_env`."
             )
         return f"{problem}. Put a valid key into the environment variable {self._api_key_env} and restart."
+
+
+def _was_sent(error: BaseException | None) -> bool:
+    """Return whether a request that had no answer may have reached the server."""
+    import httpx2
+
+    return not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -33,13 +34,22 @@ _BLAMES_OPTIONS = re.compile(
 )
 
 
-def vectors_of_answer(content: bytes, *, count: int) -> Vectors:
-    """Return float32 [count, d], row i the vector of input i, whatever the order and number format of the answer.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Vectors, float32 [n, d], row i that of input i, and the tokens they took, None if the server does not say."""
 
-    Raises EmbeddingResponseInvalid unless the answer holds exactly one vector for each input, all of one length.
+    vectors: Vectors
+    tokens: int | None
+
+
+def answer_of_openai(content: bytes, *, count: int) -> Answer:
+    """Return what an answer of OpenAI's kind holds, whatever its order and number format.
+
+    Raises EmbeddingResponseInvalid unless it holds exactly one vector for each input, all of one length.
     """
+    answer = _object(content)
     rows: list[npt.NDArray[Any] | None] = [None] * count
-    for item in _items(content):
+    for item in _items(answer, "data"):
         index = item.get("index") if isinstance(item, dict) else None
         if not isinstance(index, int) or not 0 <= index < count:
             raise _invalid(f"a vector says it belongs to input {index!r} of {count}")
@@ -49,18 +59,26 @@ def vectors_of_answer(content: bytes, *, count: int) -> Vectors:
     found = [row for row in rows if row is not None]
     if len(found) != count:
         raise _invalid(f"{count - len(found)} of {count} vectors are missing")
-    return _stacked(found)
+    usage = answer.get("usage")
+    return Answer(_stacked(found), _tokens(usage, "total_tokens", "prompt_tokens"))
 
 
-def vectors_of_lists(content: bytes, *, count: int) -> Vectors:
-    """Return float32 [count, d] of Ollama's own answer, a list `embeddings` in the order of the inputs.
+def answer_of_ollama(content: bytes, *, count: int) -> Answer:
+    """Return what Ollama's own answer holds: a list `embeddings` in the order of the inputs.
 
     Raises EmbeddingResponseInvalid unless it holds exactly one vector for each input, all of one length.
     """
-    rows = [_vector(item) for item in _items(content, name="embeddings")]
+    answer = _object(content)
+    rows = [_vector(item) for item in _items(answer, "embeddings")]
     if len(rows) != count:
         raise _invalid(f"it holds {len(rows)} vectors for {count} inputs")
-    return _stacked(rows)
+    return Answer(_stacked(rows), _tokens(answer, "prompt_eval_count"))
+
+
+def _tokens(counts: object, *names: str) -> int | None:
+    """Return the first count of these names that is one. Some servers leave them at 0, which is no count of a text."""
+    known = counts if isinstance(counts, dict) else {}
+    return next((known[name] for name in names if type(known.get(name)) is int and known[name] > 0), None)
 
 
 def error_of_answer(
@@ -89,12 +107,16 @@ def _stacked(rows: list[npt.NDArray[Any]]) -> Vectors:
     return np.stack(rows).astype(np.float32)
 
 
-def _items(content: bytes, *, name: str = "data") -> list[Any]:
+def _object(content: bytes) -> Mapping[str, Any]:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         raise _invalid("it is not JSON") from None
-    items = answer.get(name) if isinstance(answer, dict) else None
+    return answer if isinstance(answer, dict) else {}
+
+
+def _items(answer: Mapping[str, Any], name: str) -> list[Any]:
+    items = answer.get(name)
     if not isinstance(items, list):
         raise _invalid(f"it holds no list `{name}`")
     return items

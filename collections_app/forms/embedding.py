@@ -1,4 +1,5 @@
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -18,6 +19,7 @@ from collections_app.embeddings import takes_key
 from collections_app.embeddings.presets import Preset
 from collections_app.forms.json_values import PrettyJSONField, json_object
 from collections_app.models import EmbeddingProfile
+from collections_app.models.embedding import CURRENCY
 
 # What leads this machine to other machines, to its files or to its environment.
 ADMINISTRATORS_OPTIONS = {"api_key_env", "base_url", "folder", "offline", "tokenizer_file"}
@@ -67,6 +69,23 @@ class ProfileAddForm(forms.Form):
             "api_key_env names the environment variable that holds it."
         ),
     )
+    price = forms.DecimalField(
+        label=gettext_lazy("Price of a million tokens"),
+        required=False,
+        min_value=0,
+        max_digits=12,
+        decimal_places=6,
+        initial=0,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("0 where it costs nothing. What was used is charged at the price of its day."),
+    )
+    currency = forms.CharField(
+        label=gettext_lazy("Currency"),
+        required=False,
+        validators=[CURRENCY],
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("Three letters, such as USD or CNY."),
+    )
     is_default = forms.BooleanField(
         label=gettext_lazy("Default for new collections"), required=False, widget=UnfoldBooleanWidget
     )
@@ -100,6 +119,8 @@ class ProfileAddForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if data.get("key") and not takes_key(data.get("backend", "")):
             self.add_error("key", gettext("This backend asks no server, so it takes no key. Leave it empty."))
+        if data.get("price") and not data.get("currency") and "currency" not in self.errors:
+            self.add_error("currency", gettext("Name the currency of the price, such as USD or CNY."))
         return data
 
     def create(self) -> EmbeddingProfile:
@@ -112,6 +133,8 @@ class ProfileAddForm(forms.Form):
             options=data["options"],
             key=data["key"],
             is_default=data["is_default"],
+            price=data["price"] or Decimal(0),
+            currency=data["currency"],
         )
 
 
@@ -128,4 +151,6 @@ def values_of(preset: Preset) -> dict[str, Any]:
         "backend": preset.backend,
         "model": preset.model,
         "options": dict(preset.options),
+        "price": preset.price,
+        "currency": preset.currency,
     }

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext, gettext_lazy
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from collections_app.extraction import TableMapping
 from collections_app.models import Collection, User
@@ -74,6 +74,15 @@ class UploadForm(forms.Form):
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=gettext_lazy("Names a row, so that a later upload changes its document instead of adding another."),
+    )
+
+    only_estimate = forms.BooleanField(
+        label=gettext_lazy("Only say what it would take"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=gettext_lazy(
+            "Some of the files are read at once and none is kept. Choose them again to upload them."
+        ),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """All checks by name, those first without which the others cannot work."""
 
+from collections_app.health.budgets import budgets
 from collections_app.health.database import answers, database, disk, migrations
 from collections_app.health.embedders import embedders
 from collections_app.health.finding import Check
@@ -18,6 +19,7 @@ CHECKS = (
     Check("stores", stores, seconds=20.0),
     # Loading a model takes seconds.
     Check("embedders", embedders, seconds=60.0),
+    Check("budgets", budgets),
     Check("pending", pending),
     Check("failures", failures),
     Check("leases", leases),
@@ -31,4 +33,5 @@ OPTIONAL = (
     Check("broker", broker, seconds=2.0),
     Check("workers", sweeps, seconds=2.0),
     Check("stores", pauses, seconds=2.0),
+    Check("budgets", budgets, seconds=2.0),
 )

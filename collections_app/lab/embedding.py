@@ -9,10 +9,11 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from collections_app.accounting import Account
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import VectorsiteError
 from collections_app.lab.texts import Texts
-from collections_app.models import EmbeddingProfile
+from collections_app.models import EmbeddingProfile, Purpose
 from collections_app.profiles import embedder_for
 from collections_app.recent import Recent
 
@@ -106,7 +107,8 @@ def _ask(profile: EmbeddingProfile, texts: Texts, *, may_send: bool) -> Outcome:
     is_estimate = embedder.tokenizer is None
     if embedder.recipient and not may_send:
         return Unsent(profile, embedder.recipient, sum(tokens) + query_tokens, is_estimate)
-    vectors, query, milliseconds = _timed(embedder.within(_SECONDS), texts)
+    with Account(profile, None, Purpose.UPKEEP).charged([*texts.passages, *([texts.query] if texts.query else [])]):
+        vectors, query, milliseconds = _timed(embedder.within(_SECONDS), texts)
     return Embedded(
         profile=profile,
         texts=texts,

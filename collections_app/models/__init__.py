@@ -24,9 +24,22 @@ from collections_app.models.picture import IndexPicture
 from collections_app.models.saved_search import SavedSearch
 from collections_app.models.site import SiteIdentity, TrailRecord, WorkerStatus
 from collections_app.models.source import ExtractionState, Import, ImportItem, ImportOrigin, ImportOutcome, SourceFile
+from collections_app.models.usage import (
+    NO_COLLECTION,
+    Budget,
+    BudgetPeriod,
+    BudgetUnit,
+    Purpose,
+    Usage,
+    UsageReservation,
+)
 
 __all__ = [
+    "NO_COLLECTION",
     "AccessLevel",
+    "Budget",
+    "BudgetPeriod",
+    "BudgetUnit",
     "Chunk",
     "ChunkState",
     "Collection",
@@ -58,12 +71,15 @@ __all__ = [
     "PhysicalCollection",
     "PhysicalState",
     "ProfileComparison",
+    "Purpose",
     "SavedSearch",
     "Segment",
     "SegmentKind",
     "SiteIdentity",
     "SourceFile",
     "TrailRecord",
+    "Usage",
+    "UsageReservation",
     "User",
     "VectorIndex",
     "VectorStoreStatus",

@@ -1,8 +1,15 @@
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from collections_app.models.base import PublicModel
+
+CURRENCY = RegexValidator(r"^[A-Z]{3}$", _("Three capital letters name a currency, such as USD, EUR or CNY."))
 
 
 class EmbeddingProfile(PublicModel):
@@ -18,6 +25,21 @@ class EmbeddingProfile(PublicModel):
     dimensions = models.PositiveIntegerField(_("dimensions"), editable=False)
     max_tokens = models.PositiveIntegerField(_("longest input in tokens"), editable=False)
     is_default = models.BooleanField(_("default for new collections"), default=False)
+    price = models.DecimalField(
+        _("price of a million tokens"),
+        max_digits=12,
+        decimal_places=6,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text=_("0 where it costs nothing. What was used is charged at the price of its day."),
+    )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        blank=True,
+        validators=[CURRENCY],
+        help_text=_("Three letters, such as USD or CNY."),
+    )
     # The vector of a fixed sentence, taken when the profile was made: tells a model that changed behind its name.
     canary = models.BinaryField(_("canary vector"), editable=False)
     canary_checked_at = models.DateTimeField(_("canary last compared"), null=True, editable=False)
@@ -38,6 +60,10 @@ class EmbeddingProfile(PublicModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.price and not self.currency:
+            raise ValidationError({"currency": gettext("Name the currency of the price, such as USD or CNY.")})
 
 
 class EmbeddingRole(models.TextChoices):

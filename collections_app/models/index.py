@@ -150,6 +150,16 @@ class IndexEntry(models.Model):
     suspect = models.BooleanField(_("suspect"), default=False)
     error = models.TextField(_("error"), blank=True)
     error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    # Pending, and not to be tried before `next_attempt_at`, because this budget has no room for its text.
+    budget = models.ForeignKey(
+        "Budget",
+        verbose_name=_("waits for the budget"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="waiting_entries",
+        db_index=False,
+    )
     # What was live after the last flip: the number of chunks and a digest over their texts.
     chunk_count = models.PositiveIntegerField(_("chunks"), default=0)
     text_digest = models.CharField(_("digest of the chunks"), max_length=64, blank=True)
@@ -170,6 +180,7 @@ class IndexEntry(models.Model):
             models.Index(fields=["index", "state"], name="entry_state"),
             models.Index(fields=["lease_token"], condition=Q(lease_token__isnull=False), name="entry_lease_token"),
             models.Index(fields=["lease_expires_at"], condition=Q(lease_expires_at__isnull=False), name="entry_lease"),
+            models.Index(fields=["budget"], condition=Q(budget__isnull=False), name="entry_budget"),
         ]
 
     def __str__(self) -> str:

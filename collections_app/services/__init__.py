@@ -27,12 +27,14 @@ from collections_app.services.documents import (
     save_document,
     save_documents,
 )
-from collections_app.services.figures import Estimate, Progress, duration, estimate, progress
+from collections_app.services.estimates import Estimate, Sample, estimate
+from collections_app.services.figures import Progress, duration, progress
 from collections_app.services.imports import note_outcome
 from collections_app.services.indexes import (
     building_index,
     drop_index,
     drop_outlived,
+    index_to_fill,
     plan_index,
     rebuild_everything,
     standby_index,
@@ -48,6 +50,7 @@ __all__ = [
     "Estimate",
     "Operation",
     "Progress",
+    "Sample",
     "Saved",
     "Tally",
     "activate",
@@ -66,6 +69,7 @@ __all__ = [
     "estimate",
     "finish_deletions",
     "free_slug",
+    "index_to_fill",
     "note_outcome",
     "plan_index",
     "progress",

@@ -17,6 +17,7 @@ from collections_app.models import (
     User,
     VectorIndex,
 )
+from collections_app.profiles import default_profile
 from collections_app.trail import record_many
 
 SHORTEST_CHUNK = 16
@@ -31,7 +32,7 @@ def give_index(
         profile=profile,
         analyzer_version=ANALYZER_VERSION,
         state=IndexState.SERVING,
-        chunk_size=chunk_size or min(200, profile.max_tokens),
+        chunk_size=chunk_size or _usual_chunk_size(profile),
         chunk_overlap=chunk_overlap,
         activated_at=Now(),
     )
@@ -39,6 +40,19 @@ def give_index(
     collection.serving_index = index
     collection.save(update_fields=["serving_index"])
     return index
+
+
+def index_to_fill(collection: Collection) -> VectorIndex:
+    """Return the index that new documents are embedded for: what serves, or unsaved what a collection begins with."""
+    serving = VectorIndex.objects.select_related("profile", "collection").filter(pk=collection.serving_index_id or 0)
+    if index := serving.first():
+        return index
+    profile = default_profile()
+    return VectorIndex(collection=collection, profile=profile, chunk_size=_usual_chunk_size(profile))
+
+
+def _usual_chunk_size(profile: EmbeddingProfile) -> int:
+    return min(200, profile.max_tokens)
 
 
 def building_index(collection: Collection) -> VectorIndex | None:

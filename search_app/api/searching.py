@@ -154,7 +154,7 @@ def _add_closest(query: str, contents: list[dict[str, Any]], hits: list[Hit]) ->
         index = hits[positions[0]].document.collection.serving_index
         if index is not None:
             texts = [hits[position].chunk.text for position in positions]
-            for position, span in zip(positions, closest_sentences(index.profile, query, texts), strict=True):
+            for position, span in zip(positions, closest_sentences(index, query, texts), strict=True):
                 contents[position]["closest_sentence"] = span
 
 

@@ -55,7 +55,7 @@ def asked(present: Present, collection: Collection, query: str, user: Asker) -> 
     problems = [str(reason.text) for reason in response.degraded]
     vector = None
     try:
-        vector = query_vector(present.index.profile, query)
+        vector = query_vector(present.index, query)
     except QuestionNotEmbedded as error:
         problems = problems or [str(because(error.code).text)]
     place = _project(present, vector[None, :])[0] if vector is not None else None

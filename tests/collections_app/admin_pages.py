@@ -11,15 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collections_app import audit, comparison, fields, outages, sources, trail, workers
+from collections_app.accounting import Account
+from collections_app.embeddings import load_embedder
 from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.exceptions import VectorStoreUnavailable
 from collections_app.models import (
     AccessLevel,
+    Budget,
     Collection,
     CollectionGrant,
     EntryState,
     ImportOrigin,
     IndexEntry,
+    Purpose,
     SavedSearch,
     SiteIdentity,
     User,
@@ -92,4 +96,7 @@ def fill_site(collection: Collection, drain: Drain, user: User) -> None:
     CollectionGrant.objects.create(collection=collection, group=Group.objects.create(name="Editors"))
     SavedSearch.objects.create(owner=user, name="Text", query_string="?q=text", collection=collection)
     SiteIdentity.current()
+    Budget.objects.create(collection=collection, amount=1_000_000)
+    account = Account(serving_index(collection).profile, collection, Purpose.PASSAGE)
+    account.reserve(load_embedder("meaningless"), ["A call that is under way."])
     trail.record(user, "changed", collection, fields="name")

@@ -203,9 +203,9 @@ def test_a_profile_that_cannot_be_is_refused(
     assert EmbeddingProfile.objects.count() == 1
 
 
-def test_of_a_profile_only_name_and_default_can_be_changed(collection: Collection, admin_client: Client) -> None:
+def test_of_a_profile_only_name_default_and_price_can_be_changed(collection: Collection, admin_client: Client) -> None:
     profile = EmbeddingProfile.objects.get()
-    posted = {"name": "Renamed", "is_default": "on", "backend": "openai", "dimensions": "5"}
+    posted = {"name": "Renamed", "is_default": "on", "price": "0", "backend": "openai", "dimensions": "5"}
     assert admin_client.post(page(profile), posted).status_code == 302
     changed = EmbeddingProfile.objects.get()
     assert (changed.name, changed.backend, changed.dimensions) == ("Renamed", profile.backend, profile.dimensions)

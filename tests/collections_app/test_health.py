@@ -308,6 +308,7 @@ def test_ready_means_that_questions_can_be_answered_whatever_else_is_wrong(clien
         "broker": "error",
         "workers": "warning",
         "stores": "ok",
+        "budgets": "ok",
     }
 
 

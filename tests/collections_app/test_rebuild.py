@@ -341,7 +341,7 @@ def test_with_another_profile_every_passage_is_to_be_embedded(
     figures = services.estimate(services.plan_index(notes, profile=other_profile))
     assert (figures.passages, figures.passages_to_embed, figures.sampled) == (3, 3, 3)
     assert figures.tokens_to_embed > 0
-    assert figures.seconds > 0
+    assert figures.seconds is not None and figures.seconds > 0
     assert not Embedding.objects.filter(profile=other_profile).exists(), "an estimate changes nothing"
     build(notes, profile=other_profile)
     assert services.estimate(services.plan_index(notes, profile=other_profile)).tokens_to_embed == 0
@@ -355,7 +355,7 @@ def test_other_chunks_whose_text_is_the_same_are_not_to_be_embedded(notes: Colle
 def test_an_estimate_of_many_documents_follows_from_a_sample(
     collection: Collection, other_profile: EmbeddingProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services.figures, "SAMPLE_DOCUMENTS", 10)
+    monkeypatch.setattr(services.estimates, "SAMPLE_DOCUMENTS", 10)
     inputs = (services.DocumentInput(key=str(number), text=f"Number {number:05}.") for number in range(200))
     list(services.save_documents(collection, inputs))
     figures = services.estimate(services.plan_index(collection, profile=other_profile))

@@ -37,6 +37,8 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.speaks_base64 = True
         self.refusal: Refusal | None = None
         self.refuses = -1  # so many requests, and answers the rest well; -1: all
+        self.refuses_only: str | None = None  # requests that hold this text
+        self.usage: dict[str, int] = {}  # what OpenAI's answers say they took
         self.headers: dict[str, str] = {}  # of good answers
         self.gathering: threading.Barrier | None = None  # waits until so many requests are there at once
         self.alters: Callable[[Items], Any] | None = None  # the list `data` before it is sent
@@ -54,7 +56,7 @@ class EmbeddingServer(ThreadingHTTPServer):
 
     def refusal_of(self, request: dict[str, Any], *, client_port: int) -> Refusal | None:
         """Return the error to answer with, None to answer well."""
-        if self.refuses == 0:
+        if self.refuses == 0 or (self.refuses_only is not None and self.refuses_only not in request["input"]):
             return None
         self.refuses -= 1 if self.refuses > 0 else 0
         return self.refusal
@@ -89,7 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/api/embed":
             vectors = [item["embedding"] for item in data] if isinstance(data, list) else data
             return json.dumps({"model": request["model"], "embeddings": vectors}).encode()
-        return json.dumps({"object": "list", "data": data, "model": request["model"]}).encode()
+        usage = {"usage": self.server.usage} if self.server.usage else {}
+        return json.dumps({"object": "list", "data": data, "model": request["model"], **usage}).encode()
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -27,6 +27,7 @@ from collections_app.extraction import SUPPORTED
 from collections_app.forms.upload import KINDS
 from collections_app.health import CHECKS
 from collections_app.models import (
+    Budget,
     Collection,
     Document,
     EmbeddingProfile,
@@ -39,6 +40,7 @@ from collections_app.models import (
     ProfileComparison,
     SourceFile,
     TrailRecord,
+    Usage,
     VectorIndex,
     VectorStoreStatus,
 )
@@ -60,7 +62,7 @@ LITERAL = r"""u?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")"""
 KNOWN = {"Vectorsite", "English", "en", "zh", "hans", "esc", "UTC", "ms"}
 # What is engraved on keys.
 KNOWN |= {"Enter", "Tab", "Ctrl", "Space", "Esc"}
-KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB", "nDCG"}
+KNOWN |= {"SQL", "HNSW", "ID", "JSON", "CSV", "Excel", "MiB", "nDCG", "USD", "CNY", "EUR"}
 # What holds no words of the page: programs, and lists of names such as those of the world's time zones.
 UNREAD = {"script", "style", "select", "template"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle", "line", "polyline"}
@@ -257,6 +259,9 @@ def library(db: None, drain: Drain) -> Collection:
     MetadataField.objects.create(collection=collection, name="年份", source_name="年份", type="integer")
     save(collection, "索引", "向量索引让相似的段落排在一起。", title="向量索引", metadata={"年份": 2024})
     drain(collection)
+    Budget.objects.create(collection=collection, amount=0, period="day")
+    save(collection, "花费", "没有预算可用于这一篇。", title="没有预算")
+    drain(collection)
     save(collection, "等待", "这一篇还没有索引。", title="等待的文档")
     audit.audit_index(serving_index(collection))
     sources.start_import(collection, origin=ImportOrigin.UPLOAD)
@@ -294,7 +299,7 @@ def test_a_site_without_anything_is_chinese_for_a_chinese_browser(db: None, clie
 
 
 @pytest.mark.parametrize(
-    "model", [Collection, Document, SourceFile, Import, VectorIndex, IndexEntry, IndexAudit, TrailRecord]
+    "model", [Collection, Document, SourceFile, Import, VectorIndex, IndexEntry, IndexAudit, TrailRecord, Usage, Budget]
 )
 def test_lists_of_the_admin_are_chinese_for_a_chinese_browser(
     library: Collection, admin_client: Client, model: type[Model]
@@ -302,7 +307,7 @@ def test_lists_of_the_admin_are_chinese_for_a_chinese_browser(
     assert leftovers(admin_client.get(list_page(model), headers=BROWSER), f"{USER} default") == []
 
 
-@pytest.mark.parametrize("model", [Collection, Document, Import, IndexEntry, EmbeddingProfile])
+@pytest.mark.parametrize("model", [Collection, Document, Import, IndexEntry, EmbeddingProfile, Budget])
 def test_object_pages_of_the_admin_are_chinese_for_a_chinese_browser(
     library: Collection, admin_client: Client, model: type[Model]
 ) -> None:

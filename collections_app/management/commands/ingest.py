@@ -15,6 +15,8 @@ from tqdm import tqdm
 from collections_app import ledger, services, sources
 from collections_app.exceptions import VectorsiteError
 from collections_app.extraction import TableMapping
+from collections_app.file_estimates import FileToTake, estimate_files
+from collections_app.management.estimates import sentences_of, waiting_for_budgets
 from collections_app.management.following import follow
 from collections_app.models import (
     Collection,
@@ -61,6 +63,9 @@ class Command(BaseCommand):
             help="column whose cells hold several values, such as genres=; (may be repeated)",
         )
         table.add_argument("--delimiter", default="", help="of a CSV file (default: found out)")
+        parser.add_argument(
+            "--estimate", action="store_true", help="read some of the files, say what all would take, and keep nothing"
+        )
         parser.add_argument("--no-wait", action="store_true", help="hand the files over and return at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,6 +73,9 @@ class Command(BaseCommand):
         found = list(_files(options["paths"]))
         if not found:
             raise CommandError("There is no file under these paths. Name a folder or file that exists.")
+        if options["estimate"]:
+            self._estimate(options["collection"], found, mapping)
+            return
         collection = self._collection(options["collection"], options["visibility"])
         import_act = sources.start_import(
             collection, origin=ImportOrigin.COMMAND, options={"paths": options["paths"], "files": len(found)}
@@ -96,8 +104,7 @@ class Command(BaseCommand):
         )
 
     def _collection(self, name: str, visibility: str | None) -> Collection:
-        known = Collection.objects.alive().filter(Q(slug=name) | Q(name=name)).first()
-        if known:
+        if known := _known(name):
             return known
         try:
             collection = services.create_collection(name, visibility=visibility or Visibility.PUBLIC)
@@ -105,6 +112,29 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"Made the collection {collection.name!r} (slug {collection.slug}).")
         return collection
+
+    def _estimate(self, name: str, found: list[Found], mapping: TableMapping | None) -> None:
+        collection = _known(name) or Collection(name=name, time_zone="UTC")
+        try:
+            index = services.index_to_fill(collection)
+            files = [FileToTake(file.path, file.key, file.path.name) for file in found]
+            told = estimate_files(collection, index, files, mapping=mapping)
+        except (VectorsiteError, OSError) as error:
+            raise CommandError(str(error)) from error
+        what, *more = sentences_of(told.embedding)
+        self.stdout.write(f"{collection.name}, profile {index.profile.name!r}: {what}")
+        for sentence in more:
+            self.stdout.write(sentence)
+        self.stdout.write(
+            f"{told.files:,} files: {told.unchanged:,} are unchanged and cost nothing, {told.read:,} were read now."
+        )
+        if not told.embedding.is_exact:
+            self.stdout.write(
+                "The rest follows by size in bytes, which may be far off: how much text a file holds is known when it "
+                "is read."
+            )
+        for key, reason in told.unreadable.items():
+            self.stdout.write(f"  cannot be read: {key}: {reason}")
 
     def _store(
         self, collection: Collection, import_act: Import, found: list[Found], mapping: TableMapping | None
@@ -136,7 +166,7 @@ class Command(BaseCommand):
         index = collection.serving_index
         if index is None:
             return
-        pending = IndexEntry.objects.filter(index=index, state=EntryState.PENDING)
+        pending = IndexEntry.objects.filter(index=index, state=EntryState.PENDING, budget=None)
         follow(self, "embedding", "document", ledger.progress(index)["total"], pending.count)
 
     # --- the end --------------------------------------------------------------------------------------------------
@@ -155,6 +185,9 @@ class Command(BaseCommand):
         for key, reason in failed_items:
             self.stdout.write(f"  failed: {key}: {reason}")
         not_indexed = self._say_failed_entries(collection)
+        if collection.serving_index:
+            for sentence in waiting_for_budgets(collection.serving_index):
+                self.stdout.write(sentence)
         if not any(counts[name] for name in ("created", "updated", "removed")):
             self.stdout.write("Nothing changed.")
         self.stdout.write(f"{embedded:,} passages were embedded." if embedded else "Nothing was embedded.")
@@ -169,6 +202,10 @@ class Command(BaseCommand):
         for key, error in reasons:
             self.stdout.write(f"  not indexed: {key}: {error}")
         return len(reasons)
+
+
+def _known(name: str) -> Collection | None:
+    return Collection.objects.alive().filter(Q(slug=name) | Q(name=name)).first()
 
 
 def _list_field(text: str) -> tuple[str, str]:

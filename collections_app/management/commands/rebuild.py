@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from collections_app import services
 from collections_app.exceptions import VectorsiteError
+from collections_app.management.estimates import sentences_of, waiting_for_budgets
 from collections_app.management.following import POLL_SECONDS, follow
 from collections_app.management.naming import collection_named, profile_named
 from collections_app.models import (
@@ -97,24 +98,21 @@ class Command(BaseCommand):
             self._wait(index)
 
     def _say_estimate(self, index: VectorIndex, estimate: services.Estimate) -> None:
-        about = "" if estimate.is_exact else "about "
+        what, *more = sentences_of(estimate)
         self.stdout.write(
             f"{index.collection.name}, profile {index.profile.name!r}, chunks of {index.chunk_size} tokens, overlap "
-            f"{index.chunk_overlap}: {estimate.documents:,} documents, {about}{estimate.passages:,} passages, "
-            f"{about}{estimate.tokens_to_embed:,} tokens to embed in {about}{estimate.passages_to_embed:,} passages; "
-            f"about {services.duration(estimate.seconds)} of one worker's time."
+            f"{index.chunk_overlap}: {what}"
         )
+        for sentence in more:
+            self.stdout.write(sentence)
         if estimate.sampled:
-            self.stdout.write(
-                f"Based on {estimate.sampled:,} documents cut with these settings, and the speed of embedding "
-                f"{estimate.timed:,} of their passages now."
-            )
+            self.stdout.write(f"Based on {estimate.sampled:,} documents cut with these settings.")
         else:
             self.stdout.write("Based on an index with these very settings: all of its vectors are in SQL.")
 
     def _wait(self, index: VectorIndex) -> None:
         """Wait until the index has all documents and, if it shall, serves."""
-        follow(self, "building", "document", services.progress(index).total, lambda: services.progress(index).pending)
+        follow(self, "building", "document", services.progress(index).total, lambda: services.progress(index).workable)
         stuck_since, problem = time.monotonic(), ""
         while True:
             index.refresh_from_db()
@@ -123,6 +121,8 @@ class Command(BaseCommand):
                 raise CommandError(f"{index} was given up meanwhile.")
             if index.state != IndexState.BUILDING or (not index.activate_when_ready and now.is_filled):
                 break
+            if now.waiting and not now.workable:
+                raise CommandError(" ".join(waiting_for_budgets(index)))
             if now.pending or index.problem != problem:
                 stuck_since, problem = time.monotonic(), index.problem
             if time.monotonic() - stuck_since > STUCK_SECONDS:
