@@ -7,6 +7,7 @@ ones: one statement reads these with their vectors, and gives the exact scores o
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,8 @@ class MemorySearch:
         with self._watch.step("compare"):
             compared = self._memory.compare(self._vector, kept)
             words = _Words(scores, self._memory, kept) if scores else None
-        fetch, documents = self._first_fetch(plan.wanted, compared) if compared.count else 0, plan.wanted
+        fetch = self._first_fetch(max(1, plan.wanted), compared) if compared.count else 0
+        documents = plan.wanted
         need_near, need_words = fetch > 0, words is not None and not words.is_all
         while need_near or need_words:
             self.rounds += 1
@@ -147,7 +149,7 @@ class MemorySearch:
         self._replace({row[1] for row in known if row[2] == ChunkState.RETIRED} | strangers)
         return bool(known)
 
-    def _rank_near(self, chunks: Ids, documents: Ids, vectors: Sequence[bytes | None], compared: Compared) -> None:
+    def _rank_near(self, chunks: Ids, documents: Ids, vectors: Sequence[Any], compared: Compared) -> None:
         dimensions = len(self._vector)
         usable = np.array([raw is not None and len(raw) == 4 * dimensions for raw in vectors], dtype=np.bool_)
         matrix = as_vector(b"".join(raw or b"" for raw, is_usable in zip(vectors, usable, strict=True) if is_usable))
@@ -170,7 +172,7 @@ class MemorySearch:
             if self._leg:
                 self._leg.replace(self.named, sorted(document_ids))
 
-    def _note(self, leg: Measure, asked: int, chunks: Ids, scores: NDArray[np.floating], ranking: Ranking) -> None:
+    def _note(self, leg: Measure, asked: int, chunks: Ids, scores: NDArray[Any], ranking: Ranking) -> None:
         # Whom earlier rounds named is named in later ones too.
         self._noted[leg] = self._noted.get(leg, {}) | dict(zip(chunks.tolist(), scores.tolist(), strict=True))
         self._watch.note(Round(leg, asked=asked, named=self._noted[leg], kept=len(ranking)))

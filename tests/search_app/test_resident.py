@@ -307,7 +307,8 @@ def test_a_document_that_is_saved_after_both_have_named_answers_with_its_new_tex
     library: Collection, drain: Drain, remember: Remember, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(library)
-    genuine, saved = LexicalLeg.score, []
+    genuine = LexicalLeg.score
+    saved: list[bool] = []
 
     def save_then(leg: LexicalLeg) -> Scores:
         scores = genuine(leg)
