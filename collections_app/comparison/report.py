@@ -24,7 +24,8 @@ class ProfileFigures:
     `difference` is the mean of its nDCG@10 less that of the best profile, question by question, and `interval` half
     the width of its 95 % interval. `tokens` are those of all passages, as this model counts them; `cost` is what they
     cost, and `embedded_cost` what the `embedded_tokens` of this run did. `too_long` passages have more tokens than the
-    model reads, `refused` ones it did not take. `seconds` were spent embedding in this run.
+    model reads, `refused` ones it did not take. `seconds` were spent embedding in this run. The two speeds are by
+    processor time for a model in this process, by the clock for a server.
     """
 
     profile: str
