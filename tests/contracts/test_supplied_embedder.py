@@ -49,9 +49,7 @@ def test_the_fingerprint_tells_models_dimensions_and_models_for_questions_apart(
     assert load_embedder("supplied", model="theirs", options={"dimensions": 64}).fingerprint == several[0].fingerprint
 
 
-@pytest.mark.parametrize(
-    "options", [{"dimensions": 0}, {"model": ""}, {"questions": {"model": "x"}}], ids=lambda options: str(options)
-)
+@pytest.mark.parametrize("options", [{"dimensions": 0}, {"model": ""}, {"questions": {"model": "x"}}], ids=str)
 def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(EmbedderMisconfigured):
         load_embedder("supplied", options={"dimensions": 64, "model": "theirs"} | options)
