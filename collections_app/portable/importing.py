@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.text import slugify
 
 from collections_app import services
 from collections_app.embeddings import Embedder
@@ -195,10 +196,9 @@ def begin(file: CollectionFile, plan: Plan, *, filename: str, user: User | None)
 @transaction.atomic
 def _begin(manifest: Manifest, plan: Plan, options: dict[str, Any], *, user: User | None) -> Import:
     facts, index = manifest.collection, _settings(manifest, plan.profile)
-    is_free = plan.name == facts.name and not Collection.objects.alive().filter(slug=facts.slug).exists()
     collection = services.create_collection(
         plan.name,
-        slug=facts.slug if is_free else "",
+        slug=_slug(facts.slug) if plan.name == facts.name else "",
         description=facts.description,
         visibility=Visibility.PRIVATE,
         time_zone=facts.time_zone,
@@ -213,6 +213,12 @@ def _begin(manifest: Manifest, plan: Plan, options: dict[str, Any], *, user: Use
         for declared in manifest.fields
     )
     return Import.objects.create(collection=collection, origin=ImportOrigin.PORTABLE, user=user, options=options)
+
+
+def _slug(wanted: str) -> str:
+    """Return the slug of the file if it is one and nobody has it, else "": one is made from the name."""
+    is_slug = slugify(wanted, allow_unicode=True) == wanted
+    return wanted if is_slug and not Collection.objects.alive().filter(slug=wanted).exists() else ""
 
 
 def take(

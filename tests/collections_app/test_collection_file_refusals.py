@@ -248,6 +248,12 @@ def test_vectors_of_another_model_are_not_used_unless_the_texts_are_embedded_ane
     assert Embedding.objects.filter(profile=other).count() == 3
 
 
+@pytest.mark.parametrize("slug", ["*", "../admin", "two words", ""])
+def test_a_slug_that_is_none_is_not_taken(exported: Path, slug: str) -> None:
+    act, _taken = import_file(rewritten(exported, manifest_with(collection__slug=slug)))
+    assert act.collection.slug == "notes-2"
+
+
 def test_a_documents_value_that_its_field_cannot_take_fails_it_alone(exported: Path) -> None:
     changed = rewritten(exported, lines_with(DOCUMENTS, lambda lines: lines[1].update(metadata={"year": "soon"})))
     act, taken = import_file(changed)

@@ -28,7 +28,7 @@ def test_a_preset_fits_its_backend(one: Preset, tmp_path: pytest.TempPathFactory
 
 def test_presets_are_told_apart_and_name_backends_of_the_site() -> None:
     assert len({one.slug for one in PRESETS}) == len({one.name for one in PRESETS}) == len(PRESETS)
-    assert {one.backend for one in PRESETS} == set(settings.EMBEDDERS) - {"meaningless"}
+    assert {one.backend for one in PRESETS} == set(settings.EMBEDDERS) - {"meaningless", "supplied"}
 
 
 def test_dashscope_is_asked_ten_texts_at_a_time_and_its_first_models_no_dimensions() -> None:

@@ -1,21 +1,25 @@
 """A collection that was exported is found in an empty site with the same scores, and nothing is embedded for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
+from django.db.models import Model
 from django.test import override_settings
 
-from collections_app import portable, services
+from collections_app import audit, fields, portable, services
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.embeddings.registry import load_embedder
 from collections_app.exceptions import EmbeddingInputRefused
 from collections_app.models import Chunk, Collection, Document, Embedding, EmbeddingProfile, VectorIndex
+from collections_app.vectorstores import load_vector_store
 from search_app.request import Mode
 from search_app.search import SearchResponse
+from tests.chroma_server import ChromaServer
 from tests.conftest import Drain, serving_index
 from tests.search_app.conftest import ask, where
 
@@ -28,6 +32,8 @@ TEXTS = {
     "红楼梦": "# 红楼梦\n\n贾宝玉和林黛玉在大观园里相遇。\n\n## 结局\n\n宝玉出家，大雪白茫茫一片真干净。",
     "emoji": "🚀🚀🚀 to the moon 🌕",
 }
+CHUNK = ("text", "start", "end", "position", "locator", "language")
+DOCUMENT = ("key", "title", "metadata", "language", "language_override", "size")
 QUESTIONS = ["astronaut in space", "宝玉在哪里", "three sons", "🚀 moon", "castle burns", "nothing like it"]
 
 
@@ -36,6 +42,17 @@ class NoPassages(MeaninglessHashEmbedder):
 
     def embed_passages(self, texts: Any) -> Any:
         raise EmbeddingInputRefused("A passage was embedded that came with its vector.")
+
+
+@pytest.fixture
+def on_chroma(tmp_path: Path, ask_the_store: Callable[..., None]) -> Iterator[None]:
+    """Have a real server store the passages, and be asked for the nearest ones."""
+    with ChromaServer(tmp_path / "chroma") as server:
+        options = {"url": server.url, "timeout": 20.0}
+        chroma = {"BACKEND": "collections_app.vectorstores.chroma.ChromaVectorStore", "OPTIONS": options}
+        with override_settings(VECTOR_STORES={"default": chroma}):
+            ask_the_store(most=1000)
+            yield
 
 
 @pytest.fixture
@@ -60,8 +77,6 @@ def shelf(db: None, drain: Drain) -> Collection:
             },
         },
     )
-    from collections_app import fields
-
     rows = [
         services.DocumentInput(
             key=key,
@@ -94,12 +109,8 @@ def refusing_passages() -> Iterator[None]:
         yield
 
 
-def empty_the_site(drain: Drain) -> None:
-    """Leave nothing of any collection, and no vector and no profile."""
-    from django.db import connection
-
-    from collections_app.vectorstores import load_vector_store
-
+def empty_the_site() -> None:
+    """Leave nothing of any collection, in SQL and in the store, and no vector and no profile."""
     store = load_vector_store("default")
     for known in store.collections():
         store.drop(known.name)
@@ -112,15 +123,21 @@ def empty_the_site(drain: Drain) -> None:
     assert not EmbeddingProfile.objects.exists()
 
 
-def answers(collection: Collection) -> list[list[tuple[str, float, str]]]:
-    """Ask all questions in all modes, with and without a filter, and return what is found, to the last digit."""
+def answers(
+    collection: Collection, questions: Sequence[str] = QUESTIONS, modes: Iterable[Mode] = Mode
+) -> list[list[tuple[str, float, str]]]:
+    """Ask questions in several modes, with and without a filter, and return what is found, to the last digit."""
     found = []
-    for question in QUESTIONS:
-        for mode in Mode:
+    for question in questions:
+        for mode in modes:
             for conditions in ({}, {"year__gte": "1980"}, {"tags__any": "ran,红楼梦"}):
                 response = ask(collection, question, mode=mode, filter=where(collection, **conditions))
                 found.append(told(response))
     return found
+
+
+def rows_of(model: type[Model], *columns: str) -> list[tuple[Any, ...]]:
+    return list(model._default_manager.order_by("pk").values_list(*columns))
 
 
 def told(response: SearchResponse) -> list[tuple[str, float, str]]:
@@ -132,20 +149,14 @@ def test_the_same_questions_have_the_same_answers_and_scores_in_an_empty_site(
 ) -> None:
     before = answers(shelf)
     assert sum(map(len, before)) > 50
-    chunks = list(Chunk.objects.order_by("pk").values_list("text", "start", "end", "position", "locator", "language"))
-    documents = list(Document.objects.order_by("pk").values_list("key", "title", "metadata", "language_override"))
-    empty_the_site(drain)
+    chunks, documents = rows_of(Chunk, *CHUNK), rows_of(Document, *DOCUMENT)
+    empty_the_site()
     call_command("import_collection", str(exported), "--no-wait")
     collection = Collection.objects.get()
     drain(collection)
     assert answers(collection) == before
-    assert (
-        list(Chunk.objects.order_by("pk").values_list(*("text", "start", "end", "position", "locator", "language")))
-        == chunks
-    )
-    assert (
-        list(Document.objects.order_by("pk").values_list("key", "title", "metadata", "language_override")) == documents
-    )
+    assert rows_of(Chunk, *CHUNK) == chunks
+    assert rows_of(Document, *DOCUMENT) == documents
     index = serving_index(collection)
     assert (index.chunk_size, index.chunk_overlap, index.hnsw) == (16, 4, {"ef_search": 64})
     assert (index.semantic_weight, index.calibration["languages"]["en"]["weight"]) == (0.35, 0.25)
@@ -154,3 +165,17 @@ def test_the_same_questions_have_the_same_answers_and_scores_in_an_empty_site(
     assert (collection.description, collection.time_zone) == ("Films and books.", "Asia/Shanghai")
     assert collection.visibility == shelf.visibility
     assert load_embedder("meaningless").fingerprint == index.profile.fingerprint
+
+
+@pytest.mark.chroma
+@pytest.mark.timeout(300)
+def test_a_real_store_that_is_empty_is_filled_with_the_vectors_of_the_file(
+    on_chroma: None, shelf: Collection, exported: Path, drain: Drain, refusing_passages: None
+) -> None:
+    before = answers(shelf, QUESTIONS[:2], [Mode.SEMANTIC])
+    empty_the_site()
+    call_command("import_collection", str(exported), "--no-wait")
+    collection = Collection.objects.get()
+    drain(collection)
+    assert answers(collection, QUESTIONS[:2], [Mode.SEMANTIC]) == before
+    assert audit.audit_index(serving_index(collection), deep=True).in_step
