@@ -41,24 +41,23 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
     from collections_app.vectors import live_vectors
     from collections_app.vectorstores import load_vector_store
     from search_app import resident
-    from search_app.lexical import LexicalLeg
+    from search_app.memory_search import MemorySearch
     from search_app.planner import Costs
-    from search_app.ranking import Ranking
     from search_app.scope import Scope
-    from search_app.semantic import SemanticLeg
     from search_app.stopwatch import Stopwatch
 
     question, watch = data.questions[0], Stopwatch()
     half = ours.expression(Filter("random", 0.5, (Test("kind", "eq", f"{SHARES[0]:g}"),)))
     scope = Scope(ours.index, None, half)
-    leg = SemanticLeg(scope, question, watch, LexicalLeg(scope, "", watch))
     view = resident.view_of(ours.index, scope.sql)
     assert view
     chunk_ids, documents = view.memory.chunk_ids, view.memory.document_ids
 
+    compared = view.memory.compare(question, None)
+
     def check(count: int) -> None:
-        named = dict.fromkeys(chunk_ids[:count].tolist(), 0.0)
-        leg._offer_named(Ranking(), named, largest_error=2.0)
+        memory = MemorySearch(scope, question, view.memory, watch, offer=lambda *_: None)
+        memory._rank(chunk_ids[:count], compared, None)
 
     def name(number: int) -> None:
         test = Test("x", "lt", number)

@@ -1,7 +1,7 @@
 """Documents in the order of their best passage. Pure."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class Ranking:
             self._best[candidate.document_id] = candidate
 
     def offer_all(
-        self, document_ids: NDArray[np.int64], chunk_ids: NDArray[np.int64], scores: NDArray[np.float32]
+        self, document_ids: NDArray[np.int64], chunk_ids: NDArray[np.int64], scores: NDArray[np.floating[Any]]
     ) -> None:
         """Offer passages given as columns of equal length, only the best one of each document singly."""
         order = np.argsort(-scores, kind="stable")

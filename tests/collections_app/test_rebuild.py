@@ -1,6 +1,5 @@
 """Another index is built beside the serving one, takes over when it is in step, and can be switched back."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -288,8 +287,8 @@ def test_a_search_whose_index_is_dropped_meanwhile_asks_the_present_one(
     original = search_module._serving_indexes
     served: list[VectorIndex] = []
 
-    def dropped_at_once(collections: Sequence[Collection]) -> list[VectorIndex]:
-        indexes = original(collections)
+    def dropped_at_once(request: SearchRequest) -> list[VectorIndex]:
+        indexes = original(request)
         served.extend(indexes)
         if indexes == [old]:
             services.activate(new)
