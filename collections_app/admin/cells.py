@@ -20,6 +20,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import get_language_info, gettext, gettext_lazy, pgettext_lazy
 
 from collections_app.audit import FINDING_LABELS
+from collections_app.models import WorkerStatus
 
 NOTHING = "–"
 SUCCESS, WARNING, DANGER, INFO = "success", "warning", "danger", "info"
@@ -218,3 +219,12 @@ def _pairs(values: Mapping[str, Any], names: Mapping[str, Promise]) -> str:
     """Return a flat mapping in a line: "a: 1, b: 2"."""
     words = gettext("%(name)s: %(value)s")
     return listed(words % {"name": names.get(name, name), "value": value} for name, value in values.items())
+
+
+def worker_tag(worker: WorkerStatus) -> str:
+    """Return whether a worker process works, is idle, or has not been heard of while it had something to do."""
+    if not worker.activity:
+        return tag(gettext("idle"), INFO)
+    if is_stale(worker.seen_at):
+        return tag(gettext("not seen any more"), DANGER)
+    return tag(gettext("working"), SUCCESS)

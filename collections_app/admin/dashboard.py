@@ -18,7 +18,6 @@ from collections_app.admin.budget import warnings as budget_warnings
 from collections_app.admin.numbers import state_tag, with_numbers
 from collections_app.admin.pages import Fact, Panel
 from collections_app.admin.scope import user_of
-from collections_app.admin.site import worker_tag
 from collections_app.models import (
     Collection,
     Document,
@@ -160,7 +159,7 @@ def _workers_panel() -> Panel:
         rows=[
             [
                 worker.name,
-                worker_tag(worker),
+                cells.worker_tag(worker),
                 worker.activity or cells.NOTHING,
                 cells.waited(worker.since),
                 cells.count(worker.documents),

@@ -1,7 +1,5 @@
 """What `manage.py doctor` says, as a page."""
 
-from typing import TYPE_CHECKING
-
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -9,11 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from collections_app.admin import cells
-from collections_app.admin.pages import Panel
+from collections_app.admin.pages import Panel, SiteAdmin
 from collections_app.health import CHECKS, Level, Result, examine
-
-if TYPE_CHECKING:
-    from collections_app.admin.site import WorkerStatusAdmin
 
 # A page that takes longer is closed before it comes.
 _SECONDS = 10.0
@@ -37,7 +32,7 @@ PARTS = {
 }
 
 
-def health_page(request: HttpRequest, model_admin: "WorkerStatusAdmin") -> HttpResponse:
+def health_page(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Look at every part of the site now, and tell what was found."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied

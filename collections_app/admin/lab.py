@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -25,14 +25,11 @@ from collections_app.admin.lab_tables import (
     texts_panel,
     variants_panel,
 )
-from collections_app.admin.pages import Fact, Panel
+from collections_app.admin.pages import Fact, Panel, SiteAdmin
 from collections_app.embeddings.presets import PRESETS
 from collections_app.forms.lab import ComparisonForm, LabForm, RankingForm, values_of
 from collections_app.lab import Embedded, Example, Failed, Finding, Result, Unsent
 from collections_app.models import EmbeddingProfile
-
-if TYPE_CHECKING:
-    from collections_app.admin.embedding import EmbeddingProfileAdmin
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Section:
     npy: str = ""
 
 
-def lab_page(request: HttpRequest, model_admin: "EmbeddingProfileAdmin") -> HttpResponse:
+def lab_page(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Show the two forms, and for what was given in one of them what each chosen profile makes of it.
 
     For whoever may see embedding profiles. Nothing is changed.

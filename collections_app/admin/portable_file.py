@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -13,17 +12,14 @@ from django.utils.translation import gettext as _
 from collections_app import portable
 from collections_app.admin import cells
 from collections_app.admin.form_page import form_page, require, see_other
-from collections_app.admin.pages import Fact
+from collections_app.admin.pages import Fact, SiteAdmin
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.portable_file import CollectionFileForm
 from collections_app.models import Chunk, ChunkState, Collection, Document
 
-if TYPE_CHECKING:
-    from collections_app.admin.collection import CollectionAdmin
 
-
-def export_view(request: HttpRequest, model_admin: "CollectionAdmin", collection: Collection) -> HttpResponseBase:
+def export_view(request: HttpRequest, model_admin: SiteAdmin, collection: Collection) -> HttpResponseBase:
     """Say what the file will hold; then hand it out."""
     require(model_admin.has_change_permission(request, collection))
     form = forms.Form(request.POST or None)
@@ -53,7 +49,7 @@ def _file_of(request: HttpRequest, collection: Collection) -> FileResponse:
         return FileResponse(done.path.open("rb"), as_attachment=True, filename=name, content_type=portable.MEDIA_TYPE)
 
 
-def import_view(request: HttpRequest, model_admin: "CollectionAdmin") -> HttpResponse:
+def import_view(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Ask for a file; make its collection, and go on to the page that tells what becomes of it."""
     require(model_admin.has_add_permission(request))
     user = user_of(request)

@@ -5,24 +5,15 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from collections_app.admin import cells
+from collections_app.admin.dashboard import live_dashboard
 from collections_app.admin.filters import TrailActionFilter, TrailTypeFilter
 from collections_app.admin.health import health_page
 from collections_app.admin.pages import EndlessAdmin, ReadOnlyAdmin
 from collections_app.models import SiteIdentity, TrailRecord, WorkerStatus
-
-
-def worker_tag(worker: WorkerStatus) -> str:
-    """Return whether a worker process works, is idle, or has not been heard of while it had something to do."""
-    if not worker.activity:
-        return cells.tag(_("idle"), cells.INFO)
-    if cells.is_stale(worker.seen_at):
-        return cells.tag(_("not seen any more"), cells.DANGER)
-    return cells.tag(_("working"), cells.SUCCESS)
 
 
 @admin.register(WorkerStatus)
@@ -33,8 +24,6 @@ class WorkerStatusAdmin(ReadOnlyAdmin):
     fields = ["name", "activity", "since", "seen_at", "documents", "chunks", "last_error"]
 
     def get_urls(self) -> list[URLPattern]:
-        from collections_app.admin.dashboard import live_dashboard
-
         live = path("dashboard/", self.admin_site.admin_view(live_dashboard), name="collections_app_dashboard")
         health = path("health/", self.admin_site.admin_view(self.health), name="collections_app_health")
         return [live, health, *super().get_urls()]
@@ -45,7 +34,7 @@ class WorkerStatusAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("state"))
     def state(self, obj: WorkerStatus) -> str:
-        return worker_tag(obj)
+        return cells.worker_tag(obj)
 
     @display(description=gettext_lazy("since"), ordering="since")
     def began(self, obj: WorkerStatus) -> str:

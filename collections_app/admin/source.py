@@ -15,6 +15,7 @@ from collections_app import sources
 from collections_app.admin import cells
 from collections_app.admin.estimates import waiting_facts
 from collections_app.admin.filters import CollectionFilter, FailureFilter
+from collections_app.admin.form_page import require
 from collections_app.admin.numbers import number_of
 from collections_app.admin.pages import PANEL_ROWS, EndlessAdmin, Fact, PageLink, Panel, ReadOnlyAdmin, trail_of
 from collections_app.admin.scope import user_of
@@ -89,10 +90,12 @@ class SourceFileAdmin(ReadOnlyAdmin):
 
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Take files; it needs the right to add source files and a collection to write to."""
+        require(self.may_upload(request))
         return upload_view(request, self)
 
     def table(self, request: HttpRequest) -> HttpResponse:
         """Take a table whose columns somebody maps; it needs what uploading needs."""
+        require(self.may_upload(request))
         return table_import_view(request, self)
 
     def may_upload(self, request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """The pages where people import a table: they see what its columns hold, and say what becomes of each."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -14,22 +14,19 @@ from django.utils.translation import gettext as _
 from collections_app import fields, services, sources, table_import
 from collections_app.admin import cells
 from collections_app.admin.form_page import form_page, require, see_other
+from collections_app.admin.pages import SiteAdmin
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.table_import import HeldTable, TableColumnsForm, TableFileForm
 from collections_app.models import Collection, Import, ImportOrigin, MetadataField, User
 from collections_app.trail import record
 
-if TYPE_CHECKING:
-    from collections_app.admin.source import SourceFileAdmin
 
-
-def table_import_view(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpResponse:
+def table_import_view(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Ask for a table, show what it holds, then take it as it was mapped.
 
     Between the steps nothing is kept but the bytes; who goes away leaves no trace of it after a day.
     """
-    require(model_admin.may_upload(request))
     if request.method != "POST":
         return _file_step(request, model_admin)
     if "held" in request.POST:
@@ -55,9 +52,7 @@ def _file_form(request: HttpRequest, *data: Any, **kwargs: Any) -> TableFileForm
     return TableFileForm(*data, user=user_of(request), may_add=may_add, **kwargs)
 
 
-def _file_step(
-    request: HttpRequest, model_admin: "SourceFileAdmin", *, form: TableFileForm | None = None
-) -> HttpResponse:
+def _file_step(request: HttpRequest, model_admin: SiteAdmin, *, form: TableFileForm | None = None) -> HttpResponse:
     return form_page(
         request,
         model_admin,
@@ -68,7 +63,7 @@ def _file_step(
     )
 
 
-def _columns_step(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpResponse:
+def _columns_step(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Take the table as it was mapped, or show again what is wrong with the choice."""
     try:
         held = HeldTable.from_signed(request.POST["held"])
@@ -121,7 +116,7 @@ def _misfit(misfit: table_import.Misfit) -> str:
 
 def _columns_page(
     request: HttpRequest,
-    model_admin: "SourceFileAdmin",
+    model_admin: SiteAdmin,
     *,
     form: TableColumnsForm,
     table: table_import.Table,

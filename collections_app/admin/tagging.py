@@ -1,7 +1,5 @@
 """The page where people change one field of many documents."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -12,17 +10,13 @@ from django.utils.translation import ngettext
 from collections_app import services
 from collections_app.admin import cells
 from collections_app.admin.form_page import form_page
+from collections_app.admin.pages import SiteAdmin
 from collections_app.admin.scope import user_of
 from collections_app.forms.tagging import TaggingForm
 from collections_app.models import Collection, Document
 
-if TYPE_CHECKING:
-    from collections_app.admin.document import DocumentAdmin
 
-
-def tagging_view(
-    request: HttpRequest, model_admin: "DocumentAdmin", documents: QuerySet[Document]
-) -> HttpResponse | None:
+def tagging_view(request: HttpRequest, model_admin: SiteAdmin, documents: QuerySet[Document]) -> HttpResponse | None:
     """Ask which field is to be changed and how, then change it; None sends the browser back to the list."""
     ours = Document.objects.filter(pk__in=model_admin.writable(request, documents).values("pk"))
     collections = list(Collection.objects.filter(pk__in=ours.values("collection"))[:2])

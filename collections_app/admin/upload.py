@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 from collections_app import services, sources
 from collections_app.admin import cells
 from collections_app.admin.estimates import estimate_facts
-from collections_app.admin.form_page import form_page, require, see_other
-from collections_app.admin.pages import Fact
+from collections_app.admin.form_page import form_page, see_other
+from collections_app.admin.pages import Fact, SiteAdmin
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.file_estimates import FileToTake, estimate_files
@@ -24,13 +24,9 @@ from collections_app.forms.upload import UploadForm
 from collections_app.models import Collection, Import, ImportItem, ImportOrigin, ImportOutcome, User
 from collections_app.trail import record
 
-if TYPE_CHECKING:
-    from collections_app.admin.source import SourceFileAdmin
 
-
-def upload_view(request: HttpRequest, model_admin: "SourceFileAdmin") -> HttpResponse:
+def upload_view(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
     """Show the form, or take what was uploaded and go on to the page that tells what becomes of each file."""
-    require(model_admin.may_upload(request))
     user, facts, sentences = user_of(request), list[Fact](), list[str]()
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES, user=user)
