@@ -181,8 +181,11 @@ def _unsent(unsent: Unsent) -> list[str]:
         _("To be embedded by this profile, the texts leave this machine and are sent to %s.") % unsent.recipient,
         _("They have about %s tokens.") % tokens if unsent.is_estimate else _("They have %s tokens.") % tokens,
     ]
-    prices = {(one.backend, one.model): one.price for one in PRESETS if not one.is_free}
-    if price := prices.get((profile.backend, profile.model)):
+    listed = {(one.backend, one.model): one for one in PRESETS if not one.is_free}
+    if profile.price:
+        sentences.append(_("A million tokens cost %s.") % cells.money(profile.price, profile.currency))
+    elif preset := listed.get((profile.backend, profile.model)):
+        price = cells.money(preset.price, preset.currency)
         sentences.append(_("The list price of a million tokens is %s.") % price)
     return sentences
 

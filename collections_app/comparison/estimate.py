@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collections_app.comparison.contestant import require_usable
-from collections_app.comparison.cost import cost_of, currency_of
+from collections_app.comparison.cost import cost_of
 from collections_app.comparison.material import Material, gather
 from collections_app.comparison.runs import Wish, check
 from collections_app.embeddings import takes_key
@@ -54,7 +54,7 @@ def _estimate(profile: EmbeddingProfile, material: Material) -> ProfileEstimate:
         tokens_to_embed=tokens,
         asks_server=takes_key(profile.backend),
         cost=cost_of(profile, tokens),
-        currency=currency_of(profile),
+        currency=profile.currency,
         is_exact=len(drawn) == len(material.chunk_ids),
     )
 

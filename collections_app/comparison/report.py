@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from collections_app.comparison.contestant import Contestant
-from collections_app.comparison.cost import cost_of, currency_of
+from collections_app.comparison.cost import cost_of
 from collections_app.comparison.material import Material
 from collections_app.evaluation import measures
 
@@ -154,7 +154,7 @@ def _figures(
         ms_per_query=rounded(contestant.ms_per_query, 2),
         cost=cost_of(profile, contestant.tokens),
         embedded_cost=cost_of(profile, contestant.embedded_tokens),
-        currency=currency_of(profile),
+        currency=profile.currency,
         bytes_per_passage=per_passage,
         bytes=per_passage * len(material.chunk_ids),
     )

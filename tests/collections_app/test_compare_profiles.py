@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from collections_app import comparison, profiles, services, tasks
-from collections_app.comparison import cost
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.evaluation.judged import JudgedQuestion
 from collections_app.exceptions import (
@@ -175,14 +175,13 @@ def test_an_estimate_says_what_would_be_sent_and_sends_nothing(
     assert [each.tokens_to_embed for each in estimates] == [figures.embedded_tokens for figures in report.profiles]
 
 
-def test_a_price_is_shown_where_one_is_known(
-    notes: Collection, one: EmbeddingProfile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_price_is_shown_where_one_is_known(notes: Collection, one: EmbeddingProfile) -> None:
     assert compared(notes, [one]).profiles[0].cost is None
-    monkeypatch.setattr(cost, "price_of", lambda _profile: 2.0)
+    one.price, one.currency = Decimal(2), "USD"
+    one.save()
     figures = compared(notes, [one]).profiles[0]
     assert figures.tokens > 0
-    assert figures.cost == pytest.approx(2.0 * figures.tokens / 1e6)
+    assert (figures.cost, figures.currency) == (pytest.approx(2.0 * figures.tokens / 1e6), "USD")
 
 
 def test_without_judgements_sentences_are_asked_and_do_not_find_their_own_copy(

@@ -198,7 +198,7 @@ def test_before_texts_are_sent_to_a_provider_it_is_said_how_much(
     assert server.requests == []
     assert "the texts leave this machine and are sent to 127.1." in html
     assert "They have about 20 tokens." in html
-    assert "The list price of a million tokens is USD 0.02." in html
+    assert "The list price of a million tokens is 0.02 USD." in html
     assert len(re.findall("<caption>", html)) == 2, "the other profile is shown meanwhile"
     consent = first.context["consent"]
     assert f'name="consent" value="{consent}"' in html
