@@ -38,10 +38,13 @@ chaos: $(VENV)/.dev  ## Kill, stop and mislead every part of real sites: ROUNDS=
 
 # What touches the database is run on both; the rest would only be run twice.
 DATABASE_TESTS := tests/collections_app tests/search_app tests/site
-# Pages ask what the services and the search ask, and reading files asks no database; `make test` has them on SQLite,
-# `make test-all` on both.
-ONCE := --ignore-glob='*/test_admin*' --ignore-glob='*/test_*_page.py' --ignore-glob='*/site/*' \
-    --ignore-glob='*/extraction/*' --ignore-glob='*/demo/*' --ignore-glob='*/test_metadata*' --ignore-glob='*/test_health*'
+# Pages and commands ask what the services and the search ask, and what only reads or computes asks no database;
+# `make test` has them on SQLite, `make test-all` on both.
+ONCE := --ignore-glob='*/test_admin*' --ignore-glob='*/test_*_admin.py' --ignore-glob='*/test_*_page*.py' \
+    --ignore-glob='*/test_*_browser.py' --ignore-glob='*/test_*_command*.py' --ignore-glob='*/site/*' \
+    --ignore-glob='*/extraction/*' --ignore-glob='*/demo/*' --ignore-glob='*/geometry/*' --ignore-glob='*/evaluation/*' \
+    --ignore-glob='*/test_collection_file_refusals.py' --ignore-glob='*/test_geometry.py' --ignore-glob='*/test_lab.py' \
+    --ignore-glob='*/test_metadata*' --ignore-glob='*/test_health*' --ignore-glob='*/test_unfinished.py'
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)
 	@echo "Tests on SQLite"
