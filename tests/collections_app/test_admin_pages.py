@@ -21,6 +21,7 @@ from collections_app.models import (
     ImportOrigin,
     IndexChange,
     IndexEntry,
+    IndexPicture,
     LexicalPostings,
     LexicalRow,
     LexicalSegment,
@@ -47,7 +48,7 @@ def filled(collection: Collection, drain: Drain, admin_user: User) -> Collection
 def test_every_model_of_the_site_is_registered_but_what_is_packed_numbers() -> None:
     from django.apps import apps
 
-    packed = {IndexChange, LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
+    packed = {IndexChange, IndexPicture, LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
     assert set(apps.get_app_config("collections_app").get_models()) - set(REGISTERED) == packed
 
 
