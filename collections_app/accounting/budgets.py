@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
-from django.db.models import Q, QuerySet, Sum
-from django.db.models.functions import Now
+from django.db.models import BigIntegerField, Func, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -105,11 +105,21 @@ def limit_of(budget: Budget) -> int:
 
 
 def _spent(budget: Budget) -> int:
-    column = "cost" if budget.unit == BudgetUnit.MONEY else "tokens"
-    return sum(
-        rows.aggregate(total=Sum(column))["total"] or 0
-        for rows in (_charged(Usage.objects.all(), budget), _charged(UsageReservation.objects.all(), budget))
+    """Return what is spent or reserved, read in one statement: of two, the first could come before a call is settled
+    and the second after it, and neither would see it.
+    """
+    used, reserved = (
+        Subquery(_charged(rows, budget).order_by().annotate(total=_sum(budget)).values("total"))
+        for rows in (Usage.objects.all(), UsageReservation.objects.all())
     )
+    found = Budget.objects.filter(pk=budget.pk).values_list(Coalesce(used, 0), Coalesce(reserved, 0)).first()
+    return int(sum(found)) if found else 0
+
+
+def _sum(budget: Budget) -> Func:
+    """Return the sum over all rows. `Sum` would group them by their keys in a subquery."""
+    column = "cost" if budget.unit == BudgetUnit.MONEY else "tokens"
+    return Func(column, function="SUM", output_field=BigIntegerField())
 
 
 def _charged(rows: "QuerySet[Usage] | QuerySet[UsageReservation]", budget: Budget) -> "QuerySet[Usage]":
