@@ -1,6 +1,8 @@
 """The pages where people import a table: they see what its columns hold, and say what becomes of each."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,10 +15,13 @@ from django.utils.translation import gettext as _
 
 from collections_app import fields, services, sources, table_import
 from collections_app.admin import cells
+from collections_app.admin.estimates import estimate_facts
 from collections_app.admin.form_page import form_page, require, see_other
-from collections_app.admin.pages import SiteAdmin
+from collections_app.admin.pages import Fact, SiteAdmin
 from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
+from collections_app.extraction import TableMapping
+from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.table_import import HeldTable, TableColumnsForm, TableFileForm
 from collections_app.models import Collection, Import, ImportOrigin, MetadataField, User
 from collections_app.trail import record
@@ -80,17 +85,37 @@ def _columns_step(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
                 )
                 for misfit in found:
                     form.refuse(misfit.column, _misfit(misfit))
+            only_estimate = "estimate" in request.POST
+            facts = _estimate(path, held, form, collection) if only_estimate and form.is_valid() else []
     except ValidationError as error:
         model_admin.message_user(request, " ".join(error.messages), messages.ERROR)
         return see_other(request.path)
     except VectorsiteError as error:
         model_admin.message_user(request, str(error), messages.ERROR)
         return see_other(request.path)
-    if not form.is_valid():
-        return _columns_page(request, model_admin, form=form, table=table, held=held, collection=collection)
+    if only_estimate or not form.is_valid():
+        return _columns_page(
+            request, model_admin, form=form, table=table, held=held, collection=collection, facts=facts
+        )
     import_act = _take(held, form, collection, user=user_of(request))
     model_admin.message_user(request, _("The table was taken. A worker is reading its rows."), messages.SUCCESS)
     return see_other(cells.change_url(import_act))
+
+
+def _estimate(path: Path, held: HeldTable, form: TableColumnsForm, collection: Collection | None) -> list[Fact]:
+    """Return what embedding the table would take; a reason at the form if it cannot be told."""
+    target = collection or Collection(name=held.new_collection, time_zone="UTC")
+    file = FileToTake(path, key=held.filename, filename=held.filename)
+    try:
+        told = estimate_files(target, services.index_to_fill(target), [file], mapping=_mapping(form))
+    except VectorsiteError as error:
+        form.add_error(None, str(error))
+        return []
+    return estimate_facts(told.embedding)
+
+
+def _mapping(form: TableColumnsForm) -> TableMapping:
+    return table_import.mapping_of(form.roles, separators=form.separators)
 
 
 def _collection_of(request: HttpRequest, held: HeldTable) -> Collection | None:
@@ -122,12 +147,14 @@ def _columns_page(
     table: table_import.Table,
     held: HeldTable,
     collection: Collection | None,
+    facts: Sequence[Fact] = (),
 ) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Import %(name)s") % {"name": held.filename},
         "form": form,
         "table": table,
+        "parts": {"facts": facts},
         "target": collection or held.new_collection,
         "is_new": collection is None,
         "opts": model_admin.opts,
@@ -140,7 +167,7 @@ def _columns_page(
 def _take(held: HeldTable, form: TableColumnsForm, collection: Collection | None, *, user: User) -> Import:
     collection = collection or services.create_collection(held.new_collection, visibility=held.visibility, user=user)
     fields.declare_as(collection, form.specs())
-    mapping = table_import.mapping_of(form.roles, separators=form.separators)
+    mapping = _mapping(form)
     options = {name: value for name, value in asdict(mapping).items() if value}
     import_act = sources.start_import(collection, origin=ImportOrigin.UPLOAD, user=user, options=options)
     record(user, "uploaded", import_act, files=1)

@@ -99,6 +99,16 @@ def test_a_table_is_imported_as_its_columns_were_chosen(
     assert declared == {"year": FieldType.INTEGER, "genre": FieldType.TEXT}
 
 
+def test_what_a_table_would_take_is_told_and_nothing_is_kept(admin_client: Client) -> None:
+    first = first_step(admin_client, new_collection="Films")
+    told = second_step(admin_client, first, estimate="1")
+    facts = {str(fact.label): str(fact.value) for fact in told.context["parts"]["facts"]}
+    assert (facts["Documents"], facts["Passages to embed"]) == ("3", "3")
+    assert not Import.objects.exists()
+    assert not Collection.objects.filter(name="Films").exists()
+    assert second_step(admin_client, told).status_code == 303
+
+
 def test_a_new_collection_is_made_when_the_table_is_taken_and_not_before(admin_client: Client) -> None:
     first = first_step(admin_client, new_collection="电影", visibility="private")
     assert not Collection.objects.filter(name="电影").exists()
