@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from collections_app import services, sweeping, sync
 from collections_app.models import Collection, EmbeddingProfile, IndexState, VectorIndex
+from search_app.request import Mode
 from search_app.search import SearchRequest, search
 from tests.collections_app.admin_pages import page
 from tests.conftest import Drain, save, serving_index
@@ -27,7 +28,7 @@ def work() -> None:
 
 
 def best(collection: Collection) -> tuple[str, list[Any]]:
-    found = search(SearchRequest(query="Cats purr.", collections=(collection,), mode="semantic"))
+    found = search(SearchRequest(query="Cats purr.", collections=(collection,), mode=Mode.SEMANTIC))
     return found.hits[0].chunk.text, list(found.degraded)
 
 
