@@ -36,6 +36,9 @@ chaos: $(VENV)/.dev  ## Kill, stop and mislead every part of real sites: ROUNDS=
 	@$(PY) -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \
 	    $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(DATABASE),--database $(DATABASE))
 
+# More processes than cores: many tests wait for servers, browsers and processes of their own.
+TEST_PROCESSES := 3
+
 # What touches the database is run on both; the rest would only be run twice.
 DATABASE_TESTS := tests/collections_app tests/search_app tests/site
 # Pages and commands ask what the services and the search ask, and what only reads or computes asks no database;
@@ -48,17 +51,17 @@ ONCE := --ignore-glob='*/test_admin*' --ignore-glob='*/test_*_admin.py' --ignore
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)
 	@echo "Tests on SQLite"
-	@$(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile
+	@$(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 	@echo "Tests on PostgreSQL (a real server in a temporary folder)"
-	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n 2 --dist loadfile $(DATABASE_TESTS) $(ONCE)
+	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile $(DATABASE_TESTS) $(ONCE)
 	@echo "Chaos, in its short form"
 	@$(PY) -m tests.chaos --short
 
 test-all: lint need-chromium  ## Lint, then run every test, the long matrices too, on SQLite and PostgreSQL
 	@echo "All tests on SQLite"
-	@$(PY) -m pytest -q -n 2 --dist loadfile
+	@$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 	@echo "All tests on PostgreSQL (a real server in a temporary folder)"
-	@$(PY) -m tests.postgres $(PY) -m pytest -q -n 2 --dist loadfile $(DATABASE_TESTS)
+	@$(PY) -m tests.postgres $(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile $(DATABASE_TESTS)
 	@echo "Chaos, every experiment on both databases; \`make chaos\` has more rounds of each"
 	@$(PY) -m tests.chaos --rounds 1
 
