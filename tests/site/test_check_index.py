@@ -25,6 +25,7 @@ def maps(site: SiteProcess, tmp_path_factory: pytest.TempPathFactory) -> str:
     return "maps"
 
 
+@pytest.mark.slow
 def test_what_was_changed_in_the_store_by_hand_is_named_and_a_rebuild_mends_it(
     site: SiteProcess, administrator: Visitor, maps: str
 ) -> None:

@@ -58,6 +58,7 @@ def until(site: SiteProcess, *, wrong: set[str]) -> dict[str, list[dict[str, Any
         assert time.monotonic() < deadline, found
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_named_and_gone_from_the_findings_when_it_goes_on(site: SiteProcess) -> None:
     until(site, wrong=set())
     with stopped(site, "worker"):

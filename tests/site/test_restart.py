@@ -4,12 +4,15 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.site.visitor import Visitor
 from tests.site_process import SiteProcess
 
 READY_SECONDS = 30.0
 
 
+@pytest.mark.slow
 def test_a_stopped_site_leaves_no_process_and_starts_again_with_everything_kept(
     site: SiteProcess, visitor: Visitor, tmp_path: Path
 ) -> None:
