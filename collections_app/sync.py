@@ -18,12 +18,11 @@ from django.db.models import QuerySet
 
 from collections_app import changes, ledger, lexical_segments, outages, projection
 from collections_app.accounting import Account
-from collections_app.chunking import Addressed, Passage, as_given, cut, embedding_input, locate
+from collections_app.chunking import Passage
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     BudgetUsedUp,
     ConfigurationError,
-    DocumentCannotBeChunked,
     EmbedderUnavailable,
     EmbeddingError,
     EmbeddingInputRefused,
@@ -45,13 +44,12 @@ from collections_app.models import (
     EmbeddingProfile,
     IndexState,
     LexicalRow,
-    Markup,
     Purpose,
     Segment,
-    SegmentKind,
     VectorIndex,
     VectorStoreStatus,
 )
+from collections_app.passages import cut_document
 from collections_app.profiles import check_canary, embedder_for
 from collections_app.vectors import StoredVector, embed_passages, never_embedded
 from collections_app.visibility import chunk_digest, retire, retire_superseded
@@ -71,8 +69,6 @@ BULK_FACTOR = 4
 UPSERT_RECORDS = 1000
 # Work that is nothing but computing renews the lease this often.
 BREATH_SECONDS = 5.0
-# Room for what joining a title and a text may add to the tokens of both.
-SPARE_TOKENS = 2
 
 
 class UnexpectedFailure(VectorsiteError):
@@ -447,46 +443,6 @@ def _as_its_own_fault() -> Iterator[None]:
 def _texts_now(document_ids: Sequence[int]) -> dict[int, str]:
     rows = Document.objects.filter(pk__in=document_ids) if document_ids else Document.objects.none()
     return dict(rows.values_list("pk", "content__text"))
-
-
-def cut_document(
-    index: VectorIndex,
-    embedder: Embedder,
-    *,
-    title: str,
-    text: str,
-    markup: str,
-    segments: Sequence[Addressed],
-    breathe: Callable[[], None] = lambda: None,
-) -> tuple[list[Passage], list[dict[str, Any]], list[str]]:
-    """Cut a document into passages as `index` wants them; return them, where each is found, and what is embedded."""
-    context = embedder.count_tokens([embedding_input(title, {}, "")])[0] if title else 0
-    room = embedder.passage_capacity - SPARE_TOKENS - min(context, embedder.passage_capacity // 3)
-
-    def cut_freely(stretch: str) -> list[Passage]:
-        return cut(
-            stretch,
-            markdown=markup == Markup.MARKDOWN,
-            capacity=max(1, min(index.chunk_size, room)),
-            overlap=index.chunk_overlap,
-            tokenizer=embedder.tokenizer,
-            count_tokens=lambda piece: embedder.count_tokens([piece])[0],
-            breathe=breathe,
-        )
-
-    given = [segment for segment in segments if segment.kind == SegmentKind.PASSAGE]
-    segments = [segment for segment in segments if segment.kind != SegmentKind.PASSAGE]
-    takes_given = bool(given) and embedder.takes_passages_as_given
-    passages = as_given(text, given, cut_freely) if takes_given else cut_freely(text)
-    if not passages and title:
-        passages = [Passage(0, 0, "")]
-    if not passages:
-        raise DocumentCannotBeChunked("The document has no text that could be searched. Give it a text or a title.")
-    locators = locate(segments, passages)
-    inputs = [
-        embedding_input(title, locator, passage.text) for passage, locator in zip(passages, locators, strict=True)
-    ]
-    return passages, locators, inputs
 
 
 def _chunks_of(index: VectorIndex, token: uuid.UUID, work: _Work, vectors: dict[str, StoredVector]) -> list[Chunk]:

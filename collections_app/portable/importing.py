@@ -37,11 +37,11 @@ from collections_app.models import (
     VectorIndex,
     Visibility,
 )
+from collections_app.passages import cut_document
 from collections_app.portable.archive import CollectionFile
 from collections_app.portable.values import DIGEST_BYTES, DocumentLine, Manifest, ProfileFacts
 from collections_app.portable.verification import Cut, Verified, rows_of, verify
 from collections_app.profiles import adopt_profile, default_profile, embedder_for
-from collections_app.sync import cut_document
 from collections_app.trail import record
 from collections_app.vectors import keep_vectors
 

@@ -13,8 +13,8 @@ from collections_app.chunking import Addressed
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import DocumentCannotBeChunked
 from collections_app.models import Budget, Chunk, ChunkState, Document, IndexState, Purpose, VectorIndex
+from collections_app.passages import cut_document
 from collections_app.profiles import embedder_for
-from collections_app.sync import cut_document
 from collections_app.vectors import never_embedded
 
 SAMPLE_DOCUMENTS = 100

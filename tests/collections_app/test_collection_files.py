@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from collections_app import calibration, portable, services, sync
+from collections_app import calibration, passages, portable, services, sync
 from collections_app.exceptions import CollectionFileRefused
 from collections_app.models import (
     Chunk,
@@ -175,12 +175,12 @@ def test_a_site_that_cuts_texts_otherwise_says_so_and_embeds_what_differs(
     VectorIndex.objects.filter(pk=serving_index(collection).pk).update(chunk_size=16)
     drain(collection)
     export(collection, tmp_path / "notes.zip")
-    cut = sync.cut
+    cut = passages.cut
 
     def otherwise(text: str, **options: Any) -> Any:
         return cut(text, **options | {"capacity": 12})
 
-    monkeypatch.setattr(sync, "cut", otherwise)
+    monkeypatch.setattr(passages, "cut", otherwise)
     with portable.open_collection_file(tmp_path / "notes.zip") as file:
         plan = portable.plan_import(file)
         verified = portable.check(file, plan)
