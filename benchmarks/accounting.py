@@ -9,7 +9,7 @@ import argparse
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,22 +103,28 @@ def _measure(count: int, rounds: int, alias: str) -> None:
             begins = number * len(kinds) + (place + number) % len(kinds)
             taken[kind].append(embed(kind, texts[begins * count : (begins + 1) * count]))
     for kind in kinds[1:]:
-        alone = embed_nothing(kind)
-        report.add(
-            f"accounting alone, {kind}",
-            ours=1e6 * alone,
-            other=1e6 * SLICE * statistics.median(taken["without"]) / count,
-            unit="µs of processor time per slice",
-            conditions=f"{CALLS} slices of {SLICE} texts; other: the slice embedded and kept, embedder {alias}",
-        )
-        report.add(
-            f"accounting, {kind}",
-            ours=1000 * statistics.median(taken[kind]) / count,
-            other=1000 * statistics.median(taken["without"]) / count,
-            unit="ms of processor time per text",
-            ratio=report.median_ratio(taken[kind], taken["without"]),
-            conditions=f"{rounds} rounds of {count} texts, embedder {alias}, SQLite; other: without accounting",
-        )
+        _report(kind, taken, alone=embed_nothing(kind), count=count, rounds=rounds, alias=alias)
+
+
+def _report(kind: str, taken: Mapping[str, list[float]], *, alone: float, count: int, rounds: int, alias: str) -> None:
+    """Tell what a kind of accounting costs by itself, `alone` seconds a slice, and on the whole path."""
+    from collections_app.vectors import SLICE
+
+    report.add(
+        f"accounting alone, {kind}",
+        ours=1e6 * alone,
+        other=1e6 * SLICE * statistics.median(taken["without"]) / count,
+        unit="µs of processor time per slice",
+        conditions=f"{CALLS} slices of {SLICE} texts; other: the slice embedded and kept, embedder {alias}",
+    )
+    report.add(
+        f"accounting, {kind}",
+        ours=1000 * statistics.median(taken[kind]) / count,
+        other=1000 * statistics.median(taken["without"]) / count,
+        unit="ms of processor time per text",
+        ratio=report.median_ratio(taken[kind], taken["without"]),
+        conditions=f"{rounds} rounds of {count} texts, embedder {alias}, SQLite; other: without accounting",
+    )
 
 
 if __name__ == "__main__":

@@ -200,4 +200,6 @@ def test_nothing_of_a_private_collection_is_offered(client: Client, paintings: C
 
 @pytest.mark.parametrize("line", ["", "\0", "x" * 5000, "painter:" + '"' * 500])
 def test_whatever_is_typed_is_answered(client: Client, paintings: Collection, line: str) -> None:
-    suggested(client, q=line, collection="paintings")
+    found = suggested(client, q=line, collection="paintings")
+    assert 0 <= found["keep"] <= len(line)
+    assert all(option["text"] for option in found["options"])
