@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,29 +13,12 @@ from django.urls import reverse
 from collections_app import lab, outages, profiles
 from collections_app.exceptions import EmbedderUnavailable
 from collections_app.models import Embedding, EmbeddingProfile, TrailRecord
-from collections_app.recent import Recent
 from tests.collections_app.admin_pages import staff_member, text_of
-from tests.contracts.embedding_server import EmbeddingServer, running_embedding_server
+from tests.contracts.embedding_server import EmbeddingServer
 
 pytestmark = pytest.mark.django_db
 
 COMPARE, RANK = "?form=compare", "?form=rank"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collections_app.lab.embedding._recent", Recent(8))
-
-
-@pytest.fixture
-def hashing() -> EmbeddingProfile:
-    return profiles.create_profile("Hash", backend="meaningless", options={"dimensions": 64})
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddingServer]:
-    with running_embedding_server() as running:
-        yield running
 
 
 def ask(client: Client, form: str, profiles: list[EmbeddingProfile], passages: str, **more: Any) -> Any:

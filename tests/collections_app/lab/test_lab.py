@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,11 @@ from collections_app import lab, outages, profiles
 from collections_app.exceptions import EmbedderUnavailable
 from collections_app.lab import Failed, Finding, Texts, TooMuch, Trials, Unsent
 from collections_app.models import Embedding, EmbeddingProfile
-from collections_app.recent import Recent
-from tests.contracts.embedding_server import EmbeddingServer, running_embedding_server
+from tests.contracts.embedding_server import EmbeddingServer
 
 pytestmark = pytest.mark.django_db
 
 PLAIN = Trials()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collections_app.lab.embedding._recent", Recent(8))
-
-
-@pytest.fixture
-def hashing() -> EmbeddingProfile:
-    return profiles.create_profile("Hash", backend="meaningless", options={"dimensions": 64})
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddingServer]:
-    with running_embedding_server() as running:
-        yield running
 
 
 def remote(server: EmbeddingServer, *, host: str = "127.0.0.1", **options: Any) -> EmbeddingProfile:
