@@ -13,6 +13,7 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from collections_app import sources
 from collections_app.forms.upload import SingleFileInput
 from collections_app.metadata import FieldSpec, FieldType
 from collections_app.models import Collection, MetadataField, User, Visibility
@@ -20,8 +21,6 @@ from collections_app.models.field import FieldTypeChoices
 from collections_app.table_import import SEPARATORS, Column, Role, Table
 
 _SALT = "collections_app.table_import"
-# As long as bytes are kept that no source file refers to.
-_HELD_SECONDS = 24 * 60 * 60
 
 ROLES = (
     (Role.FIELD.value, gettext_lazy("Field to filter by")),
@@ -52,7 +51,7 @@ class HeldTable:
     def from_signed(cls, text: str) -> "HeldTable":
         """Raise ValidationError unless `text` is what `sign` gave within a day."""
         try:
-            return cls(*signing.loads(text, salt=_SALT, max_age=_HELD_SECONDS))
+            return cls(*signing.loads(text, salt=_SALT, max_age=sources.UNUSED_FOR))
         except signing.BadSignature as error:
             raise ValidationError(gettext("The uploaded table is no longer kept. Choose the file again.")) from error
 
