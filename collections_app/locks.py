@@ -8,6 +8,7 @@ writes. SQLite transactions are IMMEDIATE (see settings), that is exclusive from
 import uuid
 from collections.abc import Collection as Sized
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -22,6 +23,7 @@ class LockedEntry(NamedTuple):
     lease_token: uuid.UUID | None
     wanted_revision: int
     indexed_revision: int
+    wanted_at: datetime
 
 
 def lock_indexes(index_ids: Iterable[int], *, exclusive: bool = False) -> list[VectorIndex]:

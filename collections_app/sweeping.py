@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from collections_app import changes, ledger, lexical_segments, outages, projection
+from collections_app import activity, changes, ledger, lexical_segments, outages, projection
 from collections_app.exceptions import RecordsExist, VectorStoreCollectionBroken, VectorStoreCollectionMissing
 from collections_app.ledger import in_future
 from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows, renew_words
@@ -143,6 +143,7 @@ def tidy(*, breathe: Callable[[], None] = lambda: None) -> None:
         _remove_deleted_collections,
         sweep_unused_vectors,
         changes.prune,
+        activity.prune,
         _forget_workers,
     ):
         with alone(small.__name__):

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
-from collections_app import changes, ledger, lexical_segments, outages, projection
+from collections_app import activity, changes, ledger, lexical_segments, outages, projection
 from collections_app.accounting import Account
 from collections_app.chunking import Passage
 from collections_app.embeddings import Embedder
@@ -37,6 +38,7 @@ from collections_app.exceptions import (
 from collections_app.lexical_rows import row_of, write_rows
 from collections_app.locks import LockedEntry, lock_entries, lock_indexes, lock_living_documents
 from collections_app.models import (
+    ActivityKind,
     Chunk,
     ChunkState,
     Document,
@@ -156,6 +158,8 @@ def drain(index_id: int, *, on_claim: OnClaim | None = None, within: "_Batch | N
         may_go_on = _run(batch, index, store_status)
     finally:
         ledger.release(lease)
+    for seconds in batch.waited:
+        activity.note(ActivityKind.INDEXING, seconds)
     if batch.chunks:
         lexical_segments.keep_up(index_id)
     return Drained(
@@ -205,6 +209,8 @@ class _Batch:
         self._within = within
         self.documents = 0
         self.chunks = 0
+        # Seconds from the save to now, of each document whose newest text was made live.
+        self.waited: list[float] = []
         self._renewed_at = time.monotonic()
 
     def run(self) -> None:
@@ -378,12 +384,14 @@ class _Batch:
         mine.filter(document__in=ids).update(state=ChunkState.LIVE)
         changes.note(self.index.pk, live=[chunk.pk for work in flipped for chunk in work.chunks])
         write_rows(row for work in flipped for row in work.rows)
-        flips = []
+        flips, now = [], timezone.now()
         for work in flipped:
             entry = wanted[work.document.document_id].entry
             count, digest = chunk_digest(chunk.text for chunk in work.chunks)
             is_wanted = entry.wanted_revision == work.document.revision
             flips.append(ledger.Flip(entry.pk, work.document.revision, is_wanted, count, digest))
+            if is_wanted:
+                self.waited.append((now - entry.wanted_at).total_seconds())
             self.documents += 1
             self.chunks += count
         ledger.mark_indexed(flips)

@@ -24,7 +24,6 @@ from search_app.pictures.colours import colours_of
 from search_app.pictures.lists import near_duplicates, outliers, threshold_of
 from search_app.pictures.present import Present, State, passage_at, present
 from search_app.results import passage_url
-from search_app.security import own_files_only
 
 _EXCERPT = 320
 # The pages by the names of their addresses.
@@ -42,7 +41,6 @@ Fill = Callable[[HttpRequest, Collection, Present], dict[str, Any]]
 def _page(name: str, fill: Fill) -> Callable[[HttpRequest, str], HttpResponse]:
     """Make a page of what `fill` says, or of why there is nothing to see yet."""
 
-    @own_files_only
     @never_cache
     @require_safe
     def page(request: HttpRequest, slug: str) -> HttpResponse:
@@ -143,7 +141,6 @@ near_duplicates_page = _page("near-duplicates", _near_duplicates)
 outliers_page = _page("outliers", _outliers)
 
 
-@own_files_only
 @never_cache
 @require_safe
 def map_points(request: HttpRequest, slug: str) -> JsonResponse:
@@ -167,7 +164,6 @@ def map_points(request: HttpRequest, slug: str) -> JsonResponse:
     )
 
 
-@own_files_only
 @never_cache
 @require_safe
 def map_point(request: HttpRequest, slug: str, made_as: UUID, place: int) -> JsonResponse:

@@ -1,11 +1,13 @@
 """Run a search: question -> vector -> plan -> ranked documents -> what SQL says of them now."""
 
+import time
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
+from collections_app import activity
 from collections_app.exceptions import InvalidSearchRequest
-from collections_app.models import IndexState, VectorIndex
+from collections_app.models import ActivityKind, IndexState, VectorIndex
 from collections_app.prepared import Many, prepared
 from search_app.browsing import documents_in, list_passages
 from search_app.degradation import Code, Degradation, because
@@ -48,6 +50,13 @@ def search(request: SearchRequest) -> SearchResponse:
 
     Raises InvalidSearchRequest for collections that the user may not read, and for what cannot be listed.
     """
+    began = time.perf_counter()
+    response = _search(request)
+    activity.note(ActivityKind.SEARCH, time.perf_counter() - began)
+    return response
+
+
+def _search(request: SearchRequest) -> SearchResponse:
     indexes = _serving_indexes(request)
     _check(request)
     while indexes:

@@ -4,7 +4,6 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, path
 
 from search_app import first_steps, picture_views, saved, views
-from search_app.security import own_files_only
 
 app_name = "search"
 urlpatterns: list[URLPattern] = [
@@ -26,6 +25,6 @@ urlpatterns: list[URLPattern] = [
     path("collections/<str:slug>/clusters/", picture_views.clusters_page, name="clusters"),
     path("collections/<str:slug>/near-duplicates/", picture_views.near_duplicates_page, name="near-duplicates"),
     path("collections/<str:slug>/outliers/", picture_views.outliers_page, name="outliers"),
-    path("login/", own_files_only(LoginView.as_view(template_name="search_app/login.html")), name="login"),
+    path("login/", LoginView.as_view(template_name="search_app/login.html"), name="login"),
     path("logout/", LogoutView.as_view(next_page="/"), name="logout"),
 ]

@@ -28,7 +28,7 @@ from search_app.forms import filter_form
 from search_app.parameters import EVERY, Parameters, whole_number
 from search_app.picking import choose, picker, readable_list
 from search_app.search import search
-from search_app.security import make_inert, own_files_only
+from search_app.security import make_inert
 
 # Of a longer line nothing is completed.
 _LONGEST_LINE = 800
@@ -36,7 +36,6 @@ _LONGEST_LINE = 800
 _MOST_SAVED = 6
 
 
-@own_files_only
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
     """The search page, or with HTMX the answer alone."""
@@ -83,7 +82,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@own_files_only
 @require_safe
 def explain_page(request: HttpRequest) -> HttpResponse:
     """How the search that the address stands for is answered, step by step."""
@@ -118,7 +116,6 @@ def _choose(readable: Sequence[Collection], given: Parameters, request: HttpRequ
         raise Http404(str(error)) from error
 
 
-@own_files_only
 @never_cache
 @require_safe
 def progress(request: HttpRequest) -> HttpResponse:
@@ -129,7 +126,6 @@ def progress(request: HttpRequest) -> HttpResponse:
     return render(request, "search_app/_progress.html", context)
 
 
-@own_files_only
 @require_safe
 def document(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A document's text, metadata and state; with `revision`, `start` and `end`, a passage in it."""
@@ -139,7 +135,6 @@ def document(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "search_app/document.html", context)
 
 
-@own_files_only
 @require_safe
 def context(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A passage with its neighbours, put by HTMX where its excerpt was; without HTMX, the document itself."""
@@ -181,7 +176,6 @@ def source(request: HttpRequest, public_id: UUID) -> FileResponse:
     )
 
 
-@own_files_only
 @never_cache
 @require_safe
 def completion(request: HttpRequest) -> JsonResponse:

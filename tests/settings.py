@@ -19,7 +19,7 @@ STATIC_ROOT.mkdir()
 
 # A thread that reads an index would outlive its test, and see nothing of what the test has not committed.
 VECTOR_MEMORY_MB = 0
-USAGE_FLUSH_SECONDS = 0
+FLUSH_SECONDS = 0
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 VECTOR_STORES = {"default": {"BACKEND": "collections_app.vectorstores.memory.InMemoryVectorStore", "OPTIONS": {}}}

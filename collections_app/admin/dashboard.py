@@ -14,7 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from collections_app.admin import cells
+from collections_app.admin.activity import activity_charts
 from collections_app.admin.budget import warnings as budget_warnings
+from collections_app.admin.charts import Chart
 from collections_app.admin.numbers import state_tag, with_numbers
 from collections_app.admin.pages import Fact, Panel
 from collections_app.admin.scope import user_of
@@ -45,6 +47,7 @@ class Dashboard:
 
     warnings: list[str]
     facts: list[Fact]
+    charts: list[Chart]
     panels: list[Panel]
 
 
@@ -84,11 +87,13 @@ def read_dashboard(user: User) -> Dashboard:
     pending = IndexEntry.objects.filter(index__in=indexes, state=EntryState.PENDING)
     oldest = pending.filter(budget=None).aggregate(oldest=Min("wanted_at"))["oldest"]
     panels = [_collections_panel(collections), _failures_panel(indexes, readable)]
-    if user.has_perm("collections_app.view_workerstatus"):
+    may_watch = user.has_perm("collections_app.view_workerstatus")
+    if may_watch:
         panels.insert(0, _workers_panel())
     return Dashboard(
         warnings=[*_pauses(), *budget_warnings(user), *_lateness(oldest)],
         facts=_facts(collections, readable, oldest),
+        charts=activity_charts() if may_watch else [],
         panels=panels,
     )
 

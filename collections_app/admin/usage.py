@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +20,7 @@ from collections_app import accounting
 from collections_app.accounting import Total
 from collections_app.admin import cells
 from collections_app.admin.budget import standings_panel
+from collections_app.admin.charts import Chart, Measured, bars
 from collections_app.admin.pages import Fact, PageLink, PageParts, Panel, ReadOnlyAdmin
 from collections_app.admin.scope import user_of
 from collections_app.models import NO_COLLECTION, Budget, Collection, Purpose, Usage, UsageReservation, User
@@ -28,7 +28,6 @@ from collections_app.models import NO_COLLECTION, Budget, Collection, Purpose, U
 SHOWN_DAYS = 30
 # More bars than this cannot be told apart.
 MOST_BARS = 92
-_CHART_WIDTH, _CHART_HEIGHT = 920, 140
 
 
 class PeriodForm(forms.Form):
@@ -53,16 +52,6 @@ class PeriodForm(forms.Form):
         if since and until and since > until:
             self.add_error("until", _("This day is before the first one. Choose a later one."))
         return data
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar of the chart, in its units: where it begins, how wide and high it is, and what it says."""
-
-    x: float
-    width: float
-    height: float
-    label: str
 
 
 @admin.register(Usage)
@@ -92,8 +81,7 @@ class UsageAdmin(ReadOnlyAdmin):
             "title": _("Usage"),
             "intro": _("Tokens are as the servers counted them where they do, else as this site does."),
             "form": form,
-            "bars": list(_bars(chosen)),
-            "chart": {"width": _CHART_WIDTH, "height": _CHART_HEIGHT},
+            "chart": _chart(chosen),
             "parts": PageParts(
                 facts=_facts(accounting.totals(chosen)),
                 links=[PageLink(_("Download as CSV"), f"?{urlencode({**query, 'format': 'csv'})}", "download")],
@@ -185,7 +173,7 @@ def _purpose(total: Total) -> str:
     return str(Purpose(str(total.key[0])).label).capitalize()
 
 
-def _bars(usage: QuerySet[Usage]) -> Iterator[Bar]:
+def _chart(usage: QuerySet[Usage]) -> Chart | None:
     """Return a bar for each day from the first to the last with any usage, or for each of equally many days."""
     tokens: dict[date, int] = {}
     for total in accounting.totals(usage, ["day"]):
@@ -193,20 +181,21 @@ def _bars(usage: QuerySet[Usage]) -> Iterator[Bar]:
         if isinstance(day, date):
             tokens[day] = tokens.get(day, 0) + total.tokens
     if not tokens:
-        return
+        return None
     first, last = min(tokens), max(tokens)
     days = (last - first).days + 1
     each = -(-days // MOST_BARS)
     sums = [0] * -(-days // each)
     for day, number in tokens.items():
         sums[(day - first).days // each] += number
-    highest, width = max(1, *sums), _CHART_WIDTH / max(len(sums), SHOWN_DAYS)
+    measured = []
     for place, number in enumerate(sums):
         begins = first + timedelta(days=place * each)
         ends = min(last, begins + timedelta(days=each - 1))
         when = str(begins) if begins == ends else f"{begins} – {ends}"
         label = _("%(when)s: %(tokens)s tokens") % {"when": when, "tokens": cells.count(number)}
-        yield Bar(round(place * width, 2), round(width * 0.8, 2), round(number / highest * _CHART_HEIGHT, 2), label)
+        measured.append(Measured(number, label))
+    return Chart(_("Tokens by day"), bars(measured, least=SHOWN_DAYS), top=cells.count(max(sums)))
 
 
 def _csv(usage: QuerySet[Usage]) -> HttpResponse:

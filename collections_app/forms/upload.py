@@ -20,7 +20,25 @@ KINDS = gettext_lazy(
 
 
 class SingleFileInput(forms.FileInput):
+    """An area that files can be dropped on, from anywhere on the page, and that lists what was chosen."""
+
     template_name = "collections_app/admin/files_input.html"
+
+    class Media:
+        js = (forms.Script("collections_app/files.js", defer=True),)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["attrs"] |= {
+            "data-files": True,
+            "data-most-bytes": settings.UPLOAD_LIMIT_BYTES,
+            "data-most-files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+            "data-too-large": gettext("larger than %(limit)d MiB") % {"limit": settings.UPLOAD_LIMIT_BYTES // 2**20},
+            "data-too-many": gettext("one too many"),
+            "data-empty": gettext("empty"),
+            "data-remove": gettext("Remove"),
+        }
+        return context
 
 
 class MultipleFileInput(SingleFileInput):

@@ -1,6 +1,7 @@
 """The relational truth: one module per noun."""
 
 from collections_app.models.account import User
+from collections_app.models.activity import Activity, ActivityKind
 from collections_app.models.change import IndexChange
 from collections_app.models.collection import AccessLevel, Collection, CollectionGrant, Permission, Visibility
 from collections_app.models.comparison import ProfileComparison
@@ -37,6 +38,8 @@ from collections_app.models.usage import (
 __all__ = [
     "NO_COLLECTION",
     "AccessLevel",
+    "Activity",
+    "ActivityKind",
     "Budget",
     "BudgetPeriod",
     "BudgetUnit",

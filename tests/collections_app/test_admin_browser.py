@@ -31,7 +31,11 @@ def browser_page(live_server: LiveServer, admin_user: User, monkeypatch: pytest.
     with launched() as browser:
         context = browser.new_context(base_url=live_server.url)
         context.add_cookies([cookie])
-        yield context.new_page()
+        page = context.new_page()
+        refused: list[str] = []
+        page.on("console", lambda told: refused.append(told.text) if "Content Security" in told.text else None)
+        yield page
+    assert not refused, "the admin's own policy forbids what it does"
 
 
 def test_uploaded_files_are_seen_being_read_without_a_reload(
@@ -50,6 +54,32 @@ def test_uploaded_files_are_seen_being_read_without_a_reload(
     expect(browser_page.locator("#vs-panels")).not_to_contain_text("waiting", timeout=15_000)
     expect(browser_page.locator("#vs-panels")).to_contain_text("1 new")
     assert browser_page.get_attribute("#vs-panels", "data-live") is None
+
+
+def test_files_are_dropped_anywhere_and_listed_with_what_speaks_against_them(
+    collection: Collection, browser_page: Page, tmp_path: Path, settings: Any
+) -> None:
+    settings.UPLOAD_LIMIT_BYTES = 2**20
+    browser_page.goto(f"{reverse('admin:collections_app_sourcefile_upload')}?collection={collection.pk}")
+    (tmp_path / "a.txt").write_text("Text of a")
+    browser_page.set_input_files("[name=uploads]", [tmp_path / "a.txt"])
+    dropped = browser_page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File(["文本"], "二.txt"));
+            transfer.items.add(new File([new Uint8Array(2 ** 20 + 1)], "huge.bin"));
+            return transfer;
+        }"""
+    )
+    browser_page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    chosen = browser_page.locator(".vs-chosen li")
+    expect(chosen).to_have_count(3)
+    expect(chosen.filter(has_text="huge.bin")).to_contain_text("larger than 1 MiB")
+    browser_page.get_by_role("button", name="Remove: huge.bin").click()
+    expect(chosen).to_have_count(2)
+    browser_page.get_by_role("button", name="Upload", exact=True).click()
+    browser_page.wait_for_url(f"**{page_of(Import.objects.get())}")
+    assert set(SourceFile.objects.values_list("filename", flat=True)) == {"a.txt", "二.txt"}
 
 
 def test_the_first_page_follows_what_happens(browser_page: Page, collection: Collection) -> None:

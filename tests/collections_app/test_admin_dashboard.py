@@ -22,6 +22,7 @@ from collections_app.models import (
     User,
     WorkerStatus,
 )
+from search_app.search import SearchRequest, search
 from tests.collections_app.admin_pages import fill_site, list_page, staff_member, text_of
 from tests.conftest import Drain, save
 
@@ -110,3 +111,23 @@ def test_the_admin_s_helpers_refuse_a_stranger() -> None:
     request.user = AnonymousUser()
     with pytest.raises(TypeError, match="signed in"):
         user_of(request)
+
+
+@pytest.mark.django_db
+def test_who_may_watch_workers_sees_how_much_is_done_and_how_fast(
+    collection: Collection, drain: Drain, admin_client: Client
+) -> None:
+    charts = "<figure"
+    assert text_of(admin_client.get(LIVE)).count(charts) == 4, "an idle hour is a chart too"
+    for name in ("one", "two"):
+        save(collection, name, f"The text of {name}.")
+    drain(collection)
+    for _ in range(3):
+        search(SearchRequest(collections=(collection,), query="text"))
+    page = text_of(admin_client.get(LIVE))
+    assert "2 in the last hour" in page
+    assert "3 in the last hour" in page
+    assert "half within" in page
+    client = Client()
+    client.force_login(staff_member("reader", "view_collection"))
+    assert charts not in text_of(client.get(LIVE))

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
 from django.test import override_settings
 from django.utils import timezone
 
 from collections_app import accounting, profiles, services, sync
-from collections_app.accounting import recording
 from collections_app.accounting.calls import Account
 from collections_app.embeddings import load_embedder
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
@@ -270,7 +268,7 @@ def asked(profile: EmbeddingProfile, texts: list[str]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_questions_are_written_by_a_thread_and_no_question_waits_for_it(collection: Collection) -> None:
     profile = serving_index(collection).profile
-    with override_settings(USAGE_FLUSH_SECONDS=0.05):
+    with override_settings(FLUSH_SECONDS=0.05):
         asked(profile, ["one two"])
         asked(profile, ["three"])
         until = time.monotonic() + 20
@@ -278,22 +276,3 @@ def test_questions_are_written_by_a_thread_and_no_question_waits_for_it(collecti
             assert time.monotonic() < until, "nobody writes what questions took"
             time.sleep(0.05)
     assert (used(Purpose.QUERY).calls, used(Purpose.QUERY).tokens) == (2, 3)
-
-
-def test_what_the_database_did_not_take_is_written_the_next_time(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later = recording._Later()
-    payer = recording.payer_of(serving_index(collection).profile, None, Purpose.QUERY)
-
-    def refuse(*_args: object) -> None:
-        raise OperationalError("database is locked")
-
-    later._merge(payer, accounting.Amounts(tokens=3))
-    with monkeypatch.context() as broken:
-        broken.setattr(recording, "add", refuse)
-        later.flush()
-    later._merge(payer, accounting.Amounts(tokens=4))
-    later.flush()
-    later.flush()
-    assert used(Purpose.QUERY).tokens == 7

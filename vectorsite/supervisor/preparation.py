@@ -59,7 +59,7 @@ def collect_static() -> None:
 
 def _static_digest() -> str:
     """Digest of where the static files come from, their sizes and times, and how they are stored."""
-    digest = hashlib.sha256(repr((settings.STORAGES["staticfiles"], settings.STATIC_ROOT)).encode())
+    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
     for finder in get_finders():
         for path, storage in finder.list([]):
             status = Path(storage.path(path)).stat()
