@@ -38,28 +38,31 @@ chaos: $(VENV)/.dev  ## Kill, stop and mislead every part of real sites: ROUNDS=
 
 # More processes than cores: many tests wait for servers, browsers and processes of their own.
 TEST_PROCESSES := 3
+# Files with few and long tests begin, so that in the end no process waits for another.
+LONGEST_FIRST := --dist loadfile --no-loadscope-reorder tests/site tests/browser tests
 
-# What touches the database is run on both; the rest would only be run twice.
-DATABASE_TESTS := tests/collections_app tests/search_app tests/site
-# Pages and commands ask what the services and the search ask, and what only reads or computes asks no database;
-# `make test` has them on SQLite, `make test-all` on both.
-ONCE := --ignore-glob='*/test_admin*' --ignore-glob='*/test_*_admin.py' --ignore-glob='*/test_*_page*.py' \
-    --ignore-glob='*/test_*_browser.py' --ignore-glob='*/test_*_command*.py' --ignore-glob='*/site/*' \
-    --ignore-glob='*/extraction/*' --ignore-glob='*/demo/*' --ignore-glob='*/geometry/*' --ignore-glob='*/evaluation/*' \
-    --ignore-glob='*/test_collection_file_refusals.py' --ignore-glob='*/test_geometry.py' --ignore-glob='*/test_lab.py' \
-    --ignore-glob='*/test_metadata*' --ignore-glob='*/test_health*' --ignore-glob='*/test_unfinished.py'
+# What touches the database; `make test-all` runs all of it on both.
+DATABASE_TESTS := tests/collections_app tests/search_app tests/site tests/contracts/test_filter_agreement.py \
+    tests/contracts/test_lexical_search.py
+# What `make test` runs on PostgreSQL too: where SQL, locks and transactions decide.
+ON_POSTGRESQL := $(sort $(wildcard tests/*_app/test_*race*.py)) tests/contracts/test_filter_agreement.py \
+    tests/contracts/test_lexical_search.py $(foreach name,activity audit audit_after_crash audit_lexical audit_repair \
+    audit_under_load batches budgets bulk change_field filling interruptions isolation lexical_renewal lexical_rows \
+    prepared probing rebuild rebuild_proof rebuild_readers restored_database services source_leases superseded_texts \
+    sync turns unused_vectors usage,tests/collections_app/test_$(name).py) \
+    $(foreach name,degraded facets lexical orders phrases resident search,tests/search_app/test_$(name).py)
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)
 	@echo "Tests on SQLite"
-	@$(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
+	@$(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) $(LONGEST_FIRST)
 	@echo "Tests on PostgreSQL (a real server in a temporary folder)"
-	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile $(DATABASE_TESTS) $(ONCE)
+	@$(PY) -m tests.postgres $(PY) -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile $(ON_POSTGRESQL)
 	@echo "Chaos, in its short form"
 	@$(PY) -m tests.chaos --short
 
 test-all: lint need-chromium  ## Lint, then run every test, the long matrices too, on SQLite and PostgreSQL
 	@echo "All tests on SQLite"
-	@$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	@$(PY) -m pytest -q -n $(TEST_PROCESSES) $(LONGEST_FIRST)
 	@echo "All tests on PostgreSQL (a real server in a temporary folder)"
 	@$(PY) -m tests.postgres $(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile $(DATABASE_TESTS)
 	@echo "Chaos, every experiment on both databases; \`make chaos\` has more rounds of each"

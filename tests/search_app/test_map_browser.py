@@ -71,6 +71,7 @@ def test_a_point_says_what_it_is_and_leads_there(two: Collection, open_page: Ope
     expect(page.locator("h1")).to_have_text("Harbour")
 
 
+@pytest.mark.slow
 def test_keys_move_the_map_zoom_it_and_open_what_is_in_the_middle(two: Collection, open_page: Open) -> None:
     page = open_page("/collections/notes/map/")
     page.locator("#map.ready").wait_for()
@@ -92,6 +93,7 @@ def test_keys_move_the_map_zoom_it_and_open_what_is_in_the_middle(two: Collectio
     expect(page.locator("h1")).to_have_text(title)
 
 
+@pytest.mark.slow
 def test_a_passage_that_is_gone_meanwhile_is_not_shown(two: Collection, open_page: Open) -> None:
     page = open_page("/collections/notes/map/?q=roses")
     page.locator("#map.ready").wait_for()
@@ -102,6 +104,7 @@ def test_a_passage_that_is_gone_meanwhile_is_not_shown(two: Collection, open_pag
     expect(page.locator(".hits > li")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_another_colour_is_shown_as_soon_as_it_is_chosen(two: Collection, open_page: Open) -> None:
     two.fields.create(name="kind", source_name="kind", type="text")
     page = open_page("/collections/notes/map/?q=roses")

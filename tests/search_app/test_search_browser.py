@@ -59,6 +59,7 @@ def test_the_answer_follows_the_question_and_a_question_is_one_step_of_the_histo
     expect(page.locator("#q")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_what_an_input_method_composes_is_asked_when_it_is_composed(open_page: Open) -> None:
     page = open_page(FILMS)
     page.wait_for_load_state("networkidle")
@@ -77,6 +78,7 @@ def test_what_an_input_method_composes_is_asked_when_it_is_composed(open_page: O
     assert question(page) == "太空"
 
 
+@pytest.mark.slow
 def test_a_filter_without_its_value_is_no_error_while_it_is_typed(open_page: Open) -> None:
     page = open_page(SPACE)
     expect(page.locator("article.result")).to_have_count(5)
@@ -104,6 +106,7 @@ def test_ticking_a_value_narrows_the_answer_and_keeps_the_place(open_page: Open)
     expect(page.get_by_role("checkbox", name=re.compile("^horror"))).not_to_be_checked()
 
 
+@pytest.mark.slow
 def test_a_number_that_is_half_typed_survives_an_answer(open_page: Open) -> None:
     page = open_page(SPACE)
     year = page.get_by_role("group", name="year").get_by_label("from")
@@ -115,6 +118,7 @@ def test_a_number_that_is_half_typed_survives_an_answer(open_page: Open) -> None
     expect(year).to_have_value("19")
 
 
+@pytest.mark.slow
 def test_a_range_and_a_typed_filter_can_be_taken_away_again(open_page: Open) -> None:
     page = open_page(FILMS)
     page.locator("#q").fill("space genres:space")
@@ -128,6 +132,7 @@ def test_a_range_and_a_typed_filter_can_be_taken_away_again(open_page: Open) -> 
     expect(page.locator("article.result")).to_have_count(5)
 
 
+@pytest.mark.slow
 def test_links_of_the_answer_that_lead_elsewhere_leave_the_page(open_page: Open) -> None:
     page = open_page(FILMS)
     page.evaluate("""() => {
@@ -184,6 +189,7 @@ def test_keys_are_text_where_text_is_typed(open_page: Open) -> None:
     expect(page.locator("#shortcuts")).not_to_be_visible()
 
 
+@pytest.mark.slow
 def test_pages_are_turned_by_keys_and_the_keys_go_on_from_the_first_result(
     open_page: Open, library: Collection
 ) -> None:
@@ -202,6 +208,7 @@ def test_pages_are_turned_by_keys_and_the_keys_go_on_from_the_first_result(
     expect(links.first).to_be_focused()
 
 
+@pytest.mark.slow
 def test_the_other_language_shows_what_is_asked_now(open_page: Open) -> None:
     page = open_page(FILMS)
     page.locator("#q").fill("astronaut")
@@ -240,6 +247,7 @@ def test_a_filter_is_put_together_from_suggestions(open_page: Open) -> None:
     expect(page.locator("article.result")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_suggestions_are_left_by_escape_and_never_stand_in_the_way_of_enter(open_page: Open) -> None:
     page = open_page(FILMS)
     line = page.get_by_role("combobox", name="Question")
@@ -274,6 +282,7 @@ def test_recent_searches_are_offered_and_can_be_cleared(open_page: Open) -> None
     expect(page.locator("#recent")).not_to_be_visible()
 
 
+@pytest.mark.slow
 def test_recent_searches_of_one_account_are_not_shown_to_another(open_page: Open) -> None:
     page = open_page(SPACE)
     page.keyboard.press("/")
@@ -306,6 +315,7 @@ def test_the_explanation_opens_beside_the_answer(open_page: Open) -> None:
     expect(page.locator("article.result")).to_have_count(5)
 
 
+@pytest.mark.slow
 def test_among_fifty_collections_one_is_found_by_its_name(open_page: Open) -> None:
     for number in range(50):
         services.create_collection(f"Collection {number:02}")

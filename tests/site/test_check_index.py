@@ -57,6 +57,7 @@ def test_repair_mends_what_was_changed_by_hand(site: SiteProcess, maps: str) -> 
     assert [index["in_step"] for index in told["indexes"]] == [True]
 
 
+@pytest.mark.slow
 def test_everything_on_the_site_is_in_step(site: SiteProcess, maps: str) -> None:
     ran = site.manage("check_index", "--deep")
     *indexes, summary = ran.stdout.splitlines()

@@ -58,6 +58,7 @@ def test_a_folder_is_taken_whole_and_what_cannot_be_read_is_failed_with_its_reas
 
 
 @pytest.mark.usefixtures("first_words")
+@pytest.mark.slow
 def test_the_second_time_only_what_changed_is_read_and_embedded(
     site: SiteProcess, visitor: Visitor, harbour: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_columns_of_a_table_become_text_title_key_and_filters(
     assert (dunes.title, dunes.passage) == ("Dunes", "Sand moves with water too")
 
 
+@pytest.mark.slow
 def test_cells_with_several_values_are_filtered_by_each(site: SiteProcess, visitor: Visitor, tmp_path: Path) -> None:
     boats = tmp_path / "boats.csv"
     boats.write_text("nr,text,rigs\n1,A boat for all winds,sloop; ketch\n2,A boat for none,raft\n")
@@ -119,6 +121,7 @@ def test_a_row_whose_metadata_does_not_fit_fails_alone(site: SiteProcess, visito
     assert sorted(visitor.titles("mast", "ships")) == ["A schooner has two masts", "A yawl has a small aft mast"]
 
 
+@pytest.mark.slow
 def test_a_column_that_the_table_does_not_have_is_an_error_that_lists_those_it_has(
     site: SiteProcess, visitor: Visitor, tmp_path: Path
 ) -> None:

@@ -174,6 +174,7 @@ def test_a_process_is_known_by_pid_and_start_and_gone_when_it_is_dead() -> None:
     assert identity.started(process.pid) is None
 
 
+@pytest.mark.slow
 def test_a_second_site_on_the_same_folder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     with site_lock(tmp_path), pytest.raises(StartError) as refusal, site_lock(tmp_path):
         pytest.fail("two sites hold one folder")

@@ -14,6 +14,7 @@ from tests.vectorsite.stage import wait_until
 pytestmark = pytest.mark.chroma
 
 
+@pytest.mark.slow
 def test_a_site_starts_heals_and_stops(tmp_path: Path) -> None:
     site = SiteProcess(tmp_path / "var with space")
     site.start()

@@ -25,6 +25,7 @@ def documents() -> dict[str, DemoDocument]:
     return by_key
 
 
+@pytest.mark.slow
 def test_the_whole_library_is_described(documents: dict[str, DemoDocument]) -> None:
     kinds = Counter(document.metadata["kind"] for document in documents.values())
 
