@@ -6,7 +6,7 @@ import logging
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -44,6 +44,7 @@ from collections_app.models import (
     User,
     VectorIndex,
 )
+from collections_app.trail import record
 
 logger = logging.getLogger(__name__)
 
@@ -220,6 +221,33 @@ def retry_sources(sources: QuerySet[SourceFile]) -> int:
     return count
 
 
+def delete_sources(sources: QuerySet[SourceFile], *, user: User | None = None) -> int:
+    """Delete source files with the documents that they gave; return how many.
+
+    Who reads one of them finds out at its next save, and brings nothing back. One that is given new bytes meanwhile
+    stays, and is read. Its own bytes are swept when no file has them any more.
+    """
+    return sum(_delete_source(source, user=user) for source in sources)
+
+
+def _delete_source(source: SourceFile, *, user: User | None) -> bool:
+    # A lease of our own: no worker begins to read it, and one that does read it has lost it.
+    source.lease_token = uuid.uuid4()
+    row = SourceFile.objects.filter(pk=source.pk)
+    row.update(lease_token=source.lease_token, lease_expires_at=in_future(LEASE))
+    try:
+        _remove_documents(source, lambda _key: True, user=user)
+        with transaction.atomic():
+            _hold(source)
+            waiting = ImportItem.objects.filter(source_file=source, outcome=ImportOutcome.PENDING)
+            waiting.update(outcome=ImportOutcome.FAILED, reason="The file was deleted before it was read.")
+            record(user, "deleted", source)
+            row.delete()
+    except LeaseLost:
+        return False
+    return True
+
+
 # --- documents out ------------------------------------------------------------------------------------------------
 
 
@@ -390,7 +418,7 @@ def _save(source: SourceFile, extraction: Extraction) -> _Tally:
         raise InvalidDocument("The file was read and holds no documents.")
     if not tally.documents and len(tally.failures) == 1:
         raise InvalidDocument(tally.failures[0][1])
-    tally.removed = _remove_vanished(source, tally.keys)
+    tally.removed = _remove_documents(source, lambda key: key not in tally.keys, user=source.created_by)
     return tally
 
 
@@ -425,16 +453,16 @@ def _priority(source: SourceFile) -> int:
     return services.INTERACTIVE if source.size < 100_000 else services.BULK
 
 
-def _remove_vanished(source: SourceFile, keys: set[str]) -> int:
-    """Delete the documents that an earlier version of the file gave and this one does not."""
+def _remove_documents(source: SourceFile, is_gone: Callable[[str], bool], *, user: User | None) -> int:
+    """Delete those of the documents that a file gave whose keys are gone; return how many. Raises LeaseLost."""
     known = Document.objects.alive().filter(source_file=source).values_list("pk", "key")
-    vanished = [pk for pk, key in known.iterator() if key not in keys]
+    gone = [pk for pk, key in known.iterator() if is_gone(key)]
     removed = 0
-    for start in range(0, len(vanished), services.BATCH):
-        part = Document.objects.filter(pk__in=vanished[start : start + services.BATCH])
+    for start in range(0, len(gone), services.BATCH):
+        part = Document.objects.filter(pk__in=gone[start : start + services.BATCH])
         with transaction.atomic():
             _hold(source)
-            removed += services.delete_documents(part, user=source.created_by)
+            removed += services.delete_documents(part, user=user)
     return removed
 
 

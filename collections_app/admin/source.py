@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from collections_app import sources
 from collections_app.admin import cells
+from collections_app.admin.deletion import Effects, ServiceDeletion
 from collections_app.admin.estimates import waiting_facts
 from collections_app.admin.filters import CollectionFilter, FailureFilter
 from collections_app.admin.form_page import require
@@ -54,7 +55,7 @@ def outcome_tag(item: ImportItem) -> str:
 
 
 @admin.register(SourceFile)
-class SourceFileAdmin(ReadOnlyAdmin):
+class SourceFileAdmin(ServiceDeletion, ReadOnlyAdmin):
     list_display = [
         "name",
         "collection",
@@ -106,6 +107,23 @@ class SourceFileAdmin(ReadOnlyAdmin):
         return super(ReadOnlyAdmin, self).has_change_permission(request)
 
     has_retry_permission = may_retry
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(super(ReadOnlyAdmin, self).has_delete_permission(request, obj))
+
+    def deletion_effects(self, rows: QuerySet[Any]) -> Effects:
+        documents = Document.objects.alive().filter(source_file__in=rows)
+        return Effects(
+            counts=[(_("documents"), documents.count())],
+            sentences=[
+                _("The documents that were read from them go too, from search and from the database at once."),
+                _("Whoever uploads the same file again gets them back."),
+                _("This cannot be undone."),
+            ],
+        )
+
+    def delete_rows(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        sources.delete_sources(rows, user=user_of(request))
 
     # --- list ---
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from collections_app import services, sources
 from collections_app.admin.pages import SiteAdmin
 from collections_app.models import (
+    Activity,
     Chunk,
     Collection,
     Document,
@@ -48,7 +49,7 @@ def filled(collection: Collection, drain: Drain, admin_user: User) -> Collection
 def test_every_model_of_the_site_is_registered_but_what_is_packed_numbers() -> None:
     from django.apps import apps
 
-    packed = {IndexChange, IndexPicture, LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
+    packed = {Activity, IndexChange, IndexPicture, LexicalRow, LexicalSegment, LexicalPostings, LexicalTombstone}
     assert set(apps.get_app_config("collections_app").get_models()) - set(REGISTERED) == packed
 
 
@@ -94,13 +95,26 @@ def test_filters_keep_what_they_say(filled: Collection, admin_client: Client) ->
 
 
 def test_what_the_site_writes_itself_cannot_be_added_or_deleted(filled: Collection, admin_client: Client) -> None:
-    for model in (Chunk, Embedding, IndexEntry, Segment, TrailRecord, VectorIndex, Import, ImportItem, SourceFile):
+    for model in (Chunk, Embedding, IndexEntry, Segment, TrailRecord, VectorIndex, Import, ImportItem):
         row = model._default_manager.all()[0]
         before = model._default_manager.count()
         assert admin_client.get(f"{list_page(model)}add/").status_code == 403, model
         assert admin_client.post(page(row, "delete"), {"post": "yes"}).status_code == 403, model
         assert admin_client.post(page(row), {"_save": "1"}).status_code == 403, model
         assert model._default_manager.count() == before
+
+
+def test_a_source_file_is_deleted_with_its_documents_after_it_was_said_how_many(
+    filled: Collection, admin_client: Client
+) -> None:
+    source = SourceFile.objects.filter(documents__deleted_at=None).exclude(documents=None).first()
+    assert source is not None
+    asked = text_of(admin_client.get(page(source, "delete")))
+    assert "The documents that were read from them go too" in asked
+    admin_client.post(page(source, "delete"), {"post": "yes"})
+    assert not SourceFile.objects.filter(pk=source.pk).exists()
+    assert not Document.objects.alive().filter(key=source.key).exists()
+    assert TrailRecord.objects.filter(action="deleted", object_id=source.public_id).exists()
 
 
 def test_lists_take_as_many_queries_for_many_rows_as_for_few(

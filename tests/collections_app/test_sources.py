@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 
 from collections_app import services, sources
-from collections_app.extraction import TableMapping
+from collections_app.extraction import Extraction, TableMapping
 from collections_app.models import (
     Collection,
     Document,
@@ -155,3 +155,52 @@ def test_a_document_edited_by_hand_stays_when_its_unchanged_file_comes_again(col
     services.save_document(collection, services.DocumentInput(key="a.txt", text="Text by hand."))
     take(collection, "a.txt", "Text of the file.")
     assert Document.objects.get().text == "Text by hand."
+
+
+def test_a_deleted_file_takes_its_documents_along_and_comes_back_with_the_next_upload(collection: Collection) -> None:
+    take(collection, "a.txt", "Text of a.")
+    take(collection, "b.txt", "Text of b.")
+    assert sources.delete_sources(SourceFile.objects.filter(key="a.txt")) == 1
+    assert keys() == ["b.txt"]
+    assert not SourceFile.objects.filter(key="a.txt").exists()
+    assert ImportItem.objects.get(key="a.txt").outcome == ImportOutcome.CREATED
+    take(collection, "a.txt", "Text of a.")
+    assert keys() == ["a.txt", "b.txt"]
+
+
+def test_a_file_that_failed_can_be_deleted(collection: Collection) -> None:
+    take(collection, "broken.pdf", b"%PDF-1.4 broken")
+    assert sources.delete_sources(SourceFile.objects.all()) == 1
+    assert not SourceFile.objects.exists()
+
+
+def test_a_file_that_is_deleted_while_it_is_read_brings_nothing_back(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = sources._save
+
+    def deleted_meanwhile(source: SourceFile, extraction: Extraction) -> object:
+        sources.delete_sources(SourceFile.objects.all())
+        return save(source, extraction)
+
+    monkeypatch.setattr(sources, "_save", deleted_meanwhile)
+    item = take(collection, "a.txt", "Text of a.")
+    assert keys() == []
+    assert (item.outcome, item.reason) == (ImportOutcome.FAILED, "The file was deleted before it was read.")
+
+
+def test_a_file_that_is_given_new_bytes_while_it_is_deleted_stays(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(collection, "a.txt", "Text of a.")
+    hold = sources._hold
+
+    def given_new_bytes(source: SourceFile) -> None:
+        monkeypatch.setattr(sources, "_hold", hold)
+        take(collection, "a.txt", "Newer text of a.")
+        hold(source)
+
+    monkeypatch.setattr(sources, "_hold", given_new_bytes)
+    assert sources.delete_sources(SourceFile.objects.all()) == 0
+    assert SourceFile.objects.get().state == ExtractionState.EXTRACTED
+    assert keys() == ["a.txt"]
