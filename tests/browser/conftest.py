@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
     """A site that begins to embed its demo when the first test asks for it, and is stopped long before the end."""
     site = SiteProcess(tmp_path_factory.mktemp("demo") / "var", "--demo", DATABASE_URL="")
@@ -39,27 +39,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
         site.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitor(site: SiteProcess) -> Iterator[Visitor]:
     visitor = Visitor(site.url)
     yield visitor
     visitor.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def some_documents(visitor: Visitor) -> None:
     """Wait until some documents of the standard library can be found."""
     wait_until(lambda: visitor.status(f"/?collection={LIBRARY}") == 200, seconds=PATIENCE)
     wait_until(lambda: visitor.titles(QUESTION, LIBRARY), seconds=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def all_modules(visitor: Visitor, some_documents: None) -> None:
     """Wait until the modules can be found; they come before the thousands of classes and functions."""
     wait_until(lambda: visitor.titles("zoneinfo", LIBRARY, kind="module")[0] == "zoneinfo", seconds=PATIENCE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def some_classes(visitor: Visitor, all_modules: None) -> None:
     """Wait until the first classes can be found beside the modules."""
     wait_until(lambda: visitor.titles(QUESTION, LIBRARY, kind="class"), seconds=PATIENCE)
