@@ -1,6 +1,7 @@
 """Documents: found, read, written and deleted through the services."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -15,7 +16,7 @@ from collections_app.admin import cells
 from collections_app.admin.deletion import Effects, ServiceDeletion
 from collections_app.admin.filters import CollectionFilter, FromFileFilter, LanguageFilter, StateFilter
 from collections_app.admin.form_page import see_other
-from collections_app.admin.pages import PANEL_ROWS, Fact, Panel, SiteAdmin, trail_of
+from collections_app.admin.pages import PANEL_ROWS, Fact, PageLink, Panel, SiteAdmin, trail_of
 from collections_app.admin.scope import user_of
 from collections_app.admin.tagging import tagging_view
 from collections_app.forms.document import DocumentForm, is_editable
@@ -131,6 +132,10 @@ class DocumentAdmin(ServiceDeletion, SiteAdmin):
             note = _("The next reading of this file overwrites what you change here.")
             facts.append(Fact(_("Source file"), obj.source_file, cells.change_url(obj.source_file), note))
         return facts
+
+    def links(self, request: HttpRequest, obj: Document) -> list[PageLink]:
+        question = urlencode({"collection": obj.collection.slug, "like": obj.public_id})
+        return [PageLink(_("More like this"), f"{reverse('search:search')}?{question}", "join_inner")]
 
     def panels(self, request: HttpRequest, obj: Document) -> list[Panel]:
         return [_entries_panel(obj), _chunks_panel(obj), *_segments_panel(obj), trail_of(obj)]

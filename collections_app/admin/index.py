@@ -22,6 +22,7 @@ from collections_app.admin.form_page import require
 from collections_app.admin.numbers import index_with_numbers, state_tag
 from collections_app.admin.pages import EndlessAdmin, Fact, PageLink, Panel, ReadOnlyAdmin, trail_of
 from collections_app.admin.pauses import Resumable, pause_fact
+from collections_app.admin.peeking import peek_view
 from collections_app.admin.rebuilding import drop_view, switch_view, what_comes_next
 from collections_app.admin.scope import user_of
 from collections_app.admin.weighing import calibrate_indexes, weight_fact, weight_panel
@@ -156,6 +157,8 @@ class VectorIndexAdmin(ReadOnlyAdmin):
             words = _("Let it serve") if obj.state == IndexState.BUILDING else _("Go back to it")
             links.append(PageLink(words, self._act_url("switch", obj), "swap_horiz"))
             links.append(PageLink(_("Drop it"), self._act_url("drop", obj), "delete"))
+        if obj.state != IndexState.DROPPED:
+            links.append(PageLink(_("Look into the store"), self._act_url("peek", obj), "pageview"))
         if obj.state != IndexState.DROPPED and self.may_switch(request, obj):
             links.append(PageLink(_("Audit and repair"), self._act_url("repair", obj), "build"))
         return links
@@ -169,17 +172,27 @@ class VectorIndexAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         acts = {"switch": switch_view, "drop": drop_view, "repair": repair_view}
         views = {name: self.admin_site.admin_view(partial(self._act, view)) for name, view in acts.items()}
+        views["peek"] = self.admin_site.admin_view(self._peek)
         return [
             *(path(f"<int:pk>/{name}/", view, name=f"{self._url_name}_{name}") for name, view in views.items()),
             *super().get_urls(),
         ]
 
     def _act(self, view: Callable[..., HttpResponse], request: HttpRequest, pk: int) -> HttpResponse:
+        index = self._index_of(request, pk)
+        require(self.may_switch(request, index))
+        return view(request, self, index)
+
+    def _peek(self, request: HttpRequest, pk: int) -> HttpResponse:
+        index = self._index_of(request, pk)
+        require(self.has_view_permission(request, index))
+        return peek_view(request, self, index)
+
+    def _index_of(self, request: HttpRequest, pk: int) -> VectorIndex:
         index = self.get_queryset(request).select_related("collection__serving_index", "profile").filter(pk=pk).first()
         if index is None:
             raise Http404
-        require(self.may_switch(request, index))
-        return view(request, self, index)
+        return index
 
     def panels(self, request: HttpRequest, obj: VectorIndex) -> list[Panel]:
         audits = list(obj.audits.all()[: _AUDITS + 1])

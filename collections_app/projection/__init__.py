@@ -12,6 +12,7 @@ from collections_app.projection.inspection import (
     last_chunk_id,
     trusted_collection,
 )
+from collections_app.projection.peeking import PeekedRecord, peek
 from collections_app.projection.physical import (
     current_collection,
     drop,
@@ -26,6 +27,7 @@ from collections_app.projection.records import record_metadata, records_of, stor
 from collections_app.projection.tombstones import purge_tombstones, remove_ids, remove_retired
 
 __all__ = [
+    "PeekedRecord",
     "check_is_there",
     "current_collection",
     "distrust_store",
@@ -33,6 +35,7 @@ __all__ = [
     "fill",
     "is_short",
     "last_chunk_id",
+    "peek",
     "plan_physical_collection",
     "purge_tombstones",
     "raise_generation",
