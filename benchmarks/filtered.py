@@ -305,6 +305,7 @@ def site(
     from django.conf import settings
     from django.core.management import call_command
 
+    from collections_app import table_statistics
     from collections_app.models import Chunk, VectorIndex
 
     # A machine that is busy otherwise should not break the filling off.
@@ -315,6 +316,7 @@ def site(
     if index is None or Chunk.objects.filter(index=index).count() != data.size:
         index = save(data, texts)
     fill_store(index)
+    table_statistics.renew()
     print(f"In SQL and in Chroma after {time.monotonic() - start:.0f} s.", flush=True)
     return VectorIndex.objects.select_related("profile").get(pk=index.pk)
 

@@ -20,7 +20,9 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, QuerySet
+from django.db.models import Expression, Field, ForeignKey, QuerySet
+from django.db.models.fields.related_lookups import RelatedIn
+from django.db.models.lookups import In
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row")
@@ -53,7 +55,7 @@ class Many(Parameter):
         return "(SELECT value FROM json_each(%s))", [self]
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
-        return f"(SELECT unnest(%s::{self.postgresql_type}[]))", [self]
+        return f"(%s::{self.postgresql_type}[])", [self]
 
     def bound(self, value: Iterable[Any], vendor: str) -> Any:
         given = [self.of(each) for each in value]
@@ -65,6 +67,27 @@ class ManyTexts(Many):
 
     of = str
     postgresql_type = "text"
+
+
+class _InMany(In):
+    """`__in` that on PostgreSQL compares with the elements of an array.
+
+    It sees how many there are and takes the index. Of a subquery it knows no size: to find two passages it read a whole
+    collection, as long as the tables had not been analysed.
+    """
+
+    def get_rhs_op(self, connection: BaseDatabaseWrapper, rhs: str) -> str:
+        if isinstance(self.rhs, Many) and connection.vendor == "postgresql":
+            return f"= ANY {rhs}"
+        return str(super().get_rhs_op(connection, rhs))
+
+
+class _RelatedInMany(_InMany, RelatedIn):
+    """The same for what a foreign key refers to."""
+
+
+Field.register_lookup(_InMany)
+ForeignKey.register_lookup(_RelatedInMany)
 
 
 class Statement(Generic[Row]):

@@ -261,7 +261,7 @@ def ask_for_calibration(index_id: int) -> bool:
 @shared_task
 def sweep() -> None:
     """Find what no bell was rung for, or whose worker vanished, and ring."""
-    from collections_app import accounting, probing, sweeping, workers
+    from collections_app import accounting, probing, sweeping, table_statistics, workers
 
     workers.note_sweep()
     for step in (
@@ -272,6 +272,7 @@ def sweep() -> None:
         probing.probe_paused,
         sweeping.let_go,
         _ring_for_switches,
+        table_statistics.renew,
     ):
         with sweeping.alone(step.__name__):
             step()
