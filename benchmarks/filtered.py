@@ -198,7 +198,7 @@ def _nearest(data: DataSet, kept: NDArray[np.bool_], question: NDArray[np.float3
     return set(rows[np.argsort(-scores, kind="stable")[:K]].tolist())
 
 
-def figures(rows: Sequence[dict[str, Any]], *, chunks: int, conditions: str) -> None:
+def figures(rows: Sequence[dict[str, Any]], *, chunks: int, vendor: str, conditions: str) -> None:
     """Add the worst ratio of each promise to the common report."""
     by = {(row["contender"], row["relation"], row["share"], row["filters"]): row for row in rows}
 
@@ -222,7 +222,7 @@ def figures(rows: Sequence[dict[str, Any]], *, chunks: int, conditions: str) -> 
         "lancedb": ("lancedb", lambda row: row["kept"] > 0),
         "pgvector": ("pgvector", lambda row: row["kept"] > 0),
     }
-    size = f"{chunks // 1000}k"
+    size = f"{chunks // 1000}k" if vendor == "sqlite" else f"{chunks // 1000}k_{vendor}"
     units = {"p95_ms": "ms, p95", "p50_ms": "ms, median", "cpu_ms": "ms of processor time, median"}
     for (name, (rival, chosen)), (measured, unit) in itertools.product(promises.items(), units.items()):
         if pair := worst(rival, chosen, measured):
@@ -291,7 +291,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(reports, indent=1) + "\n")
     if "ours" in contenders:
-        figures(rows, chunks=options.chunks, conditions=conditions)
+        figures(rows, chunks=options.chunks, vendor=connection.vendor, conditions=conditions)
 
 
 def site(
