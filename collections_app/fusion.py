@@ -15,6 +15,8 @@ _STEP = 0.05
 WEIGHTS = tuple(round(_STEP * number, 2) for number in range(21))
 # So many standard errors are taken for chance.
 CAUTION = 2.0
+# Where no weight gains this much, the questions are none that these passages answer, and chance would decide.
+_LEAST_GAIN = 0.05
 # The constant of reciprocal rank fusion as its authors have it: Cormack, Clarke and Büttcher, SIGIR 2009.
 RANK_CONSTANT = 60
 
@@ -74,10 +76,13 @@ def choose_weight(gains: Sequence[Sequence[float]] | NDArray[np.float64]) -> flo
 
     The first and the last of them are words and meaning alone. By how much these differ beyond chance says what they
     deserve; of the weights that the questions do not clearly speak against, it is the one nearest to that: curves are
-    flat at their top, and where it is exactly is chance.
+    flat at their top, and where it is exactly is chance. Of questions to which next to nothing is found by any weight,
+    nothing is learned: it stays at SEMANTIC_WEIGHT.
     """
     table = np.asarray(gains, dtype=np.float64)
     means = table.mean(axis=0)
+    if means.max() < _LEAST_GAIN:
+        return SEMANTIC_WEIGHT
     deserved = weight_between(*_cautious(table[:, -1], table[:, 0]))
     lost = table[:, [int(means.argmax())]] - table
     errors = _standard_error(lost)

@@ -1,8 +1,7 @@
 """Thousands of documents in one call: one bell, batches, memory that does not grow, and nothing left out."""
 
 import subprocess
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,6 +24,7 @@ from collections_app.models import (
 from collections_app.vectorstores import load_vector_store
 from tests.collections_app.admin_pages import messages_of, run_action
 from tests.conftest import Drain, serving_index
+from tests.peak_memory import peak
 from vectorsite.supervisor.site import redis_executable
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -60,16 +60,6 @@ def inputs(count: int) -> Iterator[services.DocumentInput]:
 
 def save_many(collection: Collection, count: int) -> None:
     assert sum(1 for saved in services.save_documents(collection, inputs(count)) if not saved.error) == count
-
-
-def peak(act: Callable[[], object]) -> float:
-    """Return the most memory, in MB, that `act` held at once."""
-    tracemalloc.start()
-    try:
-        act()
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.django_db(transaction=True)

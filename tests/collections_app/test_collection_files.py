@@ -1,7 +1,6 @@
 """Collections as files: whole or not at all, resumed after an interruption, in constant memory."""
 
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from collections_app.models import (
 from collections_app.portable import importing
 from tests.collections_app.collection_files import import_file
 from tests.conftest import Drain, live_texts, save, serving_index
+from tests.peak_memory import peak
 
 pytestmark = pytest.mark.django_db
 
@@ -212,16 +212,6 @@ def test_the_commands_say_what_they_did(collection: Collection, drain: Drain, tm
     drain(copy)
     call_command("import_collection", str(path), "--name", "三号", "--no-wait")
     assert serving_index(copy).profile == serving_index(collection).profile
-
-
-def peak(act: Callable[[], object]) -> float:
-    """Return the most memory, in MB, that `act` held at once."""
-    tracemalloc.start()
-    try:
-        act()
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.slow

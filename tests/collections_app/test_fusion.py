@@ -90,3 +90,11 @@ def test_a_leg_that_is_clearly_worse_weighs_less() -> None:
 
 def test_questions_that_nothing_answers_leave_the_default() -> None:
     assert choose_weight(np.zeros((50, len(WEIGHTS)))) == SEMANTIC_WEIGHT
+
+
+def test_from_what_next_to_nothing_is_found_nothing_is_learned() -> None:
+    found_by_meaning = np.zeros((200, len(WEIGHTS)))
+    found_by_meaning[:10, -1] = 0.5
+    assert choose_weight(found_by_meaning) == SEMANTIC_WEIGHT
+    found_by_meaning[:60, -1] = 0.5
+    assert choose_weight(found_by_meaning) > 0.9
