@@ -2,7 +2,7 @@
 
 from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from collections_app import accounting, services
 from collections_app.admin import cells
@@ -69,7 +69,16 @@ def waiting_facts(import_act: Import) -> list[Fact]:
     entries = {"entries__index": index.pk, "entries__state": EntryState.PENDING}
     waiting = Document.objects.alive().filter(source_file__in=files, **entries)
     sums = waiting.aggregate(documents=Count("pk"), characters=Sum("size", default=0))
-    note = _("%s files are not read yet; what they hold is not known.") % cells.count(unread) if unread else ""
+    note = (
+        ngettext(
+            "%(count)s file is not read yet; what it holds is not known.",
+            "%(count)s files are not read yet; what they hold is not known.",
+            unread,
+        )
+        % {"count": cells.count(unread)}
+        if unread
+        else ""
+    )
     if not sums["documents"]:
         return [Fact(_("To be embedded"), cells.NOTHING, note=note)] if unread else []
     facts = [Fact(_("To be embedded"), _("%s documents") % cells.count(sums["documents"]), note=note)]

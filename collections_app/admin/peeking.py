@@ -92,7 +92,7 @@ def _row(record: PeekedRecord) -> list[Any]:
         cells.link(cells.change_url(chunk), record.id) if chunk else record.id,
         _state_of(chunk),
         cells.object_link(chunk.document) if chunk else cells.NOTHING,
-        cells.code(cells.pretty_json(dict(record.metadata))),
+        cells.code(cells.pretty_json(dict(sorted(record.metadata.items())))),
         cells.code(vector_words(record.vector.tobytes())),
         cells.NOTHING if record.cosine is None else number_format(record.cosine, 6),
     ]

@@ -2,10 +2,11 @@
 // lists them with what speaks against each, so that nobody waits for an upload to learn it.
 "use strict";
 
-function sizeIn(words, bytes) {
-  const number = bytes < 1024 * 1024 ? bytes / 1024 : bytes / 1024 / 1024;
-  const unit = bytes < 1024 * 1024 ? "KiB" : "MiB";
-  return `${number.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })} ${unit}`;
+function sizeInWords(bytes) {
+  const steps = ["B", "KiB", "MiB", "GiB"];
+  const step = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), steps.length - 1);
+  const number = bytes / 1024 ** step;
+  return `${number.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })} ${steps[step]}`;
 }
 
 function together(earlier, later) {
@@ -48,7 +49,7 @@ class Files {
   row(file, place) {
     const row = document.createElement("li");
     const told = document.createElement("span");
-    told.textContent = `${file.name} · ${sizeIn(this.words, file.size)}`;
+    told.textContent = `${file.name} · ${sizeInWords(file.size)}`;
     row.append(told);
     const problem = this.problemOf(file, place);
     if (problem) {
