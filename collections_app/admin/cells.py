@@ -21,6 +21,7 @@ from django.utils.translation import get_language_info, gettext, gettext_lazy, p
 
 from collections_app.audit import FINDING_LABELS
 from collections_app.models import WorkerStatus
+from collections_app.reasons import in_readers_language
 
 NOTHING = "–"
 SUCCESS, WARNING, DANGER, INFO = "success", "warning", "danger", "info"
@@ -90,8 +91,8 @@ def shortened(text: str, length: int = 120) -> SafeString | str:
 
 
 def reason(text: str) -> SafeString | str:
-    """Return the reason of a failure, which may be long, wrapped and in full."""
-    return format_html('<span class="vs-reason">{}</span>', text) if text else NOTHING
+    """Return the reason of a failure, wrapped and in full, in the reader's language if it is known."""
+    return format_html('<span class="vs-reason">{}</span>', in_readers_language(text)) if text else NOTHING
 
 
 def title_and_key(title: str, key: str) -> SafeString:

@@ -30,6 +30,7 @@ from collections_app.models import (
     ImportOutcome,
     SourceFile,
 )
+from collections_app.reasons import in_readers_language
 from collections_app.trail import record_many
 
 _STATE_TONES = {
@@ -47,7 +48,9 @@ _OUTCOME_TONES = {
 
 
 def extraction_tag(source: SourceFile) -> str:
-    return cells.tag(source.get_state_display(), _STATE_TONES[ExtractionState(source.state)], title=source.error)
+    return cells.tag(
+        source.get_state_display(), _STATE_TONES[ExtractionState(source.state)], title=in_readers_language(source.error)
+    )
 
 
 def outcome_tag(item: ImportItem) -> str:
@@ -145,7 +148,7 @@ class SourceFileAdmin(ServiceDeletion, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("error"))
     def why(self, obj: SourceFile) -> str:
-        return cells.shortened(obj.error, 100)
+        return cells.shortened(in_readers_language(obj.error), 100)
 
     @display(description=gettext_lazy("changed"), ordering="changed_at")
     def when(self, obj: SourceFile) -> str:
@@ -154,7 +157,7 @@ class SourceFileAdmin(ServiceDeletion, ReadOnlyAdmin):
     # --- page ---
 
     def facts(self, request: HttpRequest, obj: Any) -> list[Fact]:
-        note = obj.error if obj.state == ExtractionState.FAILED else ""
+        note = in_readers_language(obj.error) if obj.state == ExtractionState.FAILED else ""
         return [
             Fact(_("Extraction"), extraction_tag(obj), note=note),
             Fact(_("Documents"), cells.count(obj.made), _documents_url(obj)),
