@@ -73,7 +73,17 @@ class FollowsCollection:
         return bool(parent.has_change_permission(request, obj))
 
 
-class MetadataFieldInline(FollowsCollection, TabularInline):
+class LabelledInline(TabularInline):
+    """A table of inputs, each of which says what it is to those who do not see the head of its column."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field:
+            field.widget.attrs["aria-label"] = field.label
+        return field
+
+
+class MetadataFieldInline(FollowsCollection, LabelledInline):
     model = MetadataField
     formset = MetadataFieldFormSet
     fields = ["name", "label", "source_name", "type", "is_list", "filterable", "position"]
@@ -82,7 +92,7 @@ class MetadataFieldInline(FollowsCollection, TabularInline):
     ordering = ["position", "name"]
 
 
-class GrantInline(FollowsCollection, TabularInline):
+class GrantInline(FollowsCollection, LabelledInline):
     model = CollectionGrant
     fields = ["user", "group", "level"]
     autocomplete_fields = ["user", "group"]

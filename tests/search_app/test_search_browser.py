@@ -9,8 +9,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from collections_app import services
 from collections_app.models import Collection, User
+from tests.browsing import PHONE, Open, Window, barriers, keep_picture, overhang
 from tests.chromium import launched
-from tests.search_app.browsing import PHONE, Open, Window, barriers, keep_picture, overhang
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 

@@ -1,6 +1,6 @@
-"""A browser on the search pages of a live server, which notes whatever a reader's browser would complain of."""
+"""A browser on the pages of a live server, which notes whatever somebody's browser would complain of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from collections_app.models import User
 from tests.site_process import REPOSITORY
 
-PICTURES = REPOSITORY / "var" / "screenshots" / "search"
+PICTURES = REPOSITORY / "var" / "screenshots"
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 # An answer that is no longer waited for is given up, which HTMX calls an error.
@@ -58,9 +58,9 @@ class Window:
             self.complaints.append(message.text)
 
 
-def barriers(page: Page) -> list[str]:
-    """Return what axe finds on the page as it is now, each with the elements that it is about."""
-    found = Axe().run(page).response["violations"]
+def barriers(page: Page, *, impacts: Collection[str] = ("minor", "moderate", "serious", "critical")) -> list[str]:
+    """Return what axe finds on the page as it is now of these impacts, each with the elements that it is about."""
+    found = [rule for rule in Axe().run(page).response["violations"] if rule["impact"] in impacts]
     return [f"{rule['id']}: {', '.join(str(node['target']) for node in rule['nodes'])}" for rule in found]
 
 
@@ -69,7 +69,8 @@ def overhang(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-def keep_picture(page: Page, name: str) -> None:
-    """Keep what is seen now, for people to look at."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
+def keep_picture(page: Page, name: str, *, of: str = "search") -> None:
+    """Keep what is seen now, for people to look at, in a folder of its own."""
+    folder = PICTURES / of
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")

@@ -1,0 +1,70 @@
+"""Every page that an administrator or an operator works with, in both languages, themes and sizes."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.urls import reverse
+from pytest_django.live_server_helper import LiveServer
+
+from collections_app.models import Chunk, Collection, Document, SourceFile, User, VectorIndex
+from tests.browsing import PHONE, Open, Window, barriers, keep_picture, overhang
+from tests.chromium import launched
+from tests.collections_app.admin_pages import fill_site, list_page, page
+from tests.conftest import Drain
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+# How Unfold lays out its frame is its own: it has no main landmark, which axe calls moderate.
+SERIOUS = ("serious", "critical")
+# Django's own way to choose one of many rows has no name beside its label.
+OF_LIBRARIES = ("aria-input-field-name",)
+
+
+@pytest.fixture
+def open_page(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Return a function that opens an address. In the end no browser may have complained."""
+    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with launched() as browser:
+        window = Window(browser, live_server.url)
+        yield window.open
+        window.close()
+    assert window.complaints == []
+
+
+def addresses(collection: Collection) -> dict[str, str]:
+    index, document = VectorIndex.objects.first(), Document.objects.alive().first()
+    assert index and document
+    named = {
+        name: reverse(f"admin:collections_app_{name}")
+        for name in ("sourcefile_upload", "sourcefile_table", "health", "usage_changelist")
+    }
+    return named | {
+        "dashboard": reverse("admin:index"),
+        "collections": list_page(Collection),
+        "collection": page(collection),
+        "documents": list_page(Document),
+        "document": page(document),
+        "index": page(index),
+        "peek": page(index, "peek"),
+        "file": page(SourceFile.objects.get(state="failed")),
+        "chunks": list_page(Chunk),
+    }
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_page_of_the_workplace_is_for_everybody(
+    open_page: Open, collection: Collection, drain: Drain, admin_user: User, *, language: str, theme: str, size: str
+) -> None:
+    fill_site(collection, drain, admin_user)
+    options: dict[str, object] = {"viewport": PHONE, "has_touch": True} if size == "phone" else {}
+    found = {}
+    for name, address in addresses(collection).items():
+        shown = open_page(address, user=admin_user, locale=language, color_scheme=theme, **options)
+        keep_picture(shown, f"{name}-{language}-{theme}-{size}", of="admin")
+        found[name] = [f"{overhang(shown)} pixels too wide"] if overhang(shown) > 0 else []
+        found[name] += [told for told in barriers(shown, impacts=SERIOUS) if not told.startswith(OF_LIBRARIES)]
+        shown.context.close()
+    assert found == {name: [] for name in found}
