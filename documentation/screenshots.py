@@ -30,7 +30,7 @@ FILMS = ROOT / "docs" / "examples" / "films.csv"
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 WIDTH, HEIGHT = 1280, 800
 # Pixels per point: as sharp as the limit on the size of the files allows.
-SCALE = 1.4
+SCALE = 1.35
 LARGEST = 250_000
 # Seconds for the demo to be embedded on a slow machine, once.
 _PATIENCE = 3600
