@@ -1,7 +1,8 @@
-"""Why a file could not be read, in the reader's language: the readers of files know no languages and write English.
+"""Why something failed, in the reader's language: what reads files, embeds and stores writes English.
 
-What failed is kept as it was written, for logs, programs and readers of any language. Here each sentence that they
-write stands again as a template; what was kept is recognised by it, and told with the same values in another language.
+What failed is kept as it was written, for logs, programs and readers of any language. Here all that the readers of
+files write, and what else is seen most, stands again as templates: what was kept is recognised by one, and told with
+the same values in another language.
 """
 
 import re
@@ -223,6 +224,52 @@ _TEMPLATES = (
     gettext_noop("1 row could not be taken."),
     gettext_noop("column"),
     gettext_noop("columns"),
+    gettext_noop(
+        "The embedder fails at this text while it embeds others. Look at its log, shorten or change the "
+        "text, then retry. %(error)s"
+    ),
+    gettext_noop("%(error)s. This is a defect, not a fault of the document; the worker's log has the details."),
+    gettext_noop(
+        "The embedding server's limit of requests or tokens a minute is reached; the next may go in %(seconds)s s."
+    ),
+    gettext_noop(
+        "The embedding server's answer cannot be used: %(reason)s. Check that `base_url` leads to an "
+        "embeddings endpoint of this kind (OpenAI-compatible or Ollama's), and look at its log."
+    ),
+    gettext_noop(
+        "The stored key cannot be opened, because SECRET_KEY is another than it was sealed by. Name the "
+        "former one in SECRET_KEY_FALLBACKS, or enter the key again in the profile."
+    ),
+    gettext_noop(
+        "No vector was supplied for this text as it is now (its title counts too), and no model of this site "
+        "makes such vectors. Import it again with its vector, or rebuild the index with a model."
+    ),
+    gettext_noop("The vector store at %(url)s hung up (%(error)s). Look whether it runs, and at the end of its log."),
+    gettext_noop(
+        "The vector store at %(url)s was silent for %(seconds)s s. Look at its disk space and its log, and "
+        "restart it if it stays so."
+    ),
+    gettext_noop("The vector store at %(url)s did not answer (%(error)s). Start it, or correct its address."),
+    gettext_noop("Collection %(name)s is broken: it answers with vectors that are not finite. Drop and rebuild it."),
+    gettext_noop("The store has no collection %(name)s. Rebuild the index."),
+    gettext_noop("%(server)s was silent for %(seconds)s s. Look at it, or raise the option `timeout`."),
+    gettext_noop("%(server)s cannot be reached (%(reason)s). Start it, or correct `base_url`."),
+    gettext_noop("%(problem)s. Enter a valid key in the profile."),
+    gettext_noop(
+        "%(problem)s. Enter it in the profile, or name the environment variable that holds it in the option "
+        "`api_key_env`."
+    ),
+    gettext_noop("%(problem)s. Put a valid key into the environment variable %(name)s and restart."),
+    gettext_noop("%(answer)s Shorten the text, or set `max_tokens` to what the model takes."),
+    gettext_noop("%(answer)s Check the model's name, `base_url`, `dimensions` and the key's rights."),
+    gettext_noop(
+        "%(model)s answered with a vector that is zero or not finite; try again, and look at the embedding "
+        "server's log if it stays so."
+    ),
+    gettext_noop(
+        "%(model)s gives vectors of %(given)s dimensions where %(expected)s are expected. Correct the option "
+        "`dimensions`, or make a new embedding profile for the changed model."
+    ),
 )
 _PLACE = re.compile(r"%\\\((\w+)\\\)s")
 

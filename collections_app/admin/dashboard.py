@@ -34,6 +34,7 @@ from collections_app.models import (
     VectorStoreStatus,
     WorkerStatus,
 )
+from collections_app.reasons import in_readers_language
 
 LATEST = 10
 COLLECTIONS = 50
@@ -139,7 +140,7 @@ def _pauses() -> list[str]:
             what=str(thing._meta.verbose_name).capitalize(),
             name=thing,
             when=cells.moment(thing.paused_until),
-            reason=thing.pause_reason,
+            reason=in_readers_language(thing.pause_reason),
         )
         for thing in paused
     ]

@@ -30,6 +30,7 @@ from collections_app.models import (
     IndexEntry,
     Segment,
 )
+from collections_app.reasons import in_readers_language
 
 STATE_TONES = {EntryState.INDEXED: cells.SUCCESS, EntryState.PENDING: cells.WARNING, EntryState.FAILED: cells.DANGER}
 _EXCERPT = 5000
@@ -70,7 +71,7 @@ class DocumentAdmin(ServiceDeletion, SiteAdmin):
 
     @display(description=gettext_lazy("state"))
     def state(self, obj: Any) -> str:
-        return entry_state_tag(obj.entry_state, obj.entry_error or "")
+        return entry_state_tag(obj.entry_state, in_readers_language(obj.entry_error or ""))
 
     @display(description=gettext_lazy("language"), ordering="language")
     def spoken(self, obj: Document) -> str:
@@ -123,7 +124,7 @@ class DocumentAdmin(ServiceDeletion, SiteAdmin):
     def facts(self, request: HttpRequest, obj: Any) -> list[Fact]:
         facts = [
             Fact(_("Collection"), obj.collection, cells.change_url(obj.collection), _("key: %s") % obj.key),
-            Fact(_("State"), entry_state_tag(obj.entry_state), note=obj.entry_error or ""),
+            Fact(_("State"), entry_state_tag(obj.entry_state), note=in_readers_language(obj.entry_error or "")),
             Fact(_("Revision"), obj.revision, note=cells.moment(obj.updated_at)),
             Fact(_("Language"), cells.language(obj.effective_language), note=_language_note(obj)),
             Fact(_("Characters"), cells.count(obj.size)),

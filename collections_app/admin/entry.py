@@ -16,6 +16,7 @@ from collections_app.admin.document import entry_state_tag
 from collections_app.admin.filters import FailureFilter
 from collections_app.admin.pages import EndlessAdmin, Fact
 from collections_app.models import Document, EntryState, IndexEntry
+from collections_app.reasons import in_readers_language
 
 
 @admin.register(IndexEntry)
@@ -67,7 +68,7 @@ class IndexEntryAdmin(EndlessAdmin):
     def why(self, obj: IndexEntry) -> str:
         if obj.budget and obj.state == EntryState.PENDING:
             return accounting.reason(obj.budget)
-        return cells.shortened(obj.error, 160) if obj.error else cells.NOTHING
+        return cells.shortened(in_readers_language(obj.error), 160) if obj.error else cells.NOTHING
 
     def facts(self, request: HttpRequest, obj: IndexEntry) -> list[Fact]:
         return [

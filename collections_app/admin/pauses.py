@@ -15,20 +15,21 @@ from collections_app import outages
 from collections_app.admin import cells
 from collections_app.admin.pages import Fact
 from collections_app.admin.scope import user_of
+from collections_app.reasons import in_readers_language
 from collections_app.trail import record
 
 
 def pause_tag(thing: outages.Pausable) -> str:
     if thing.paused_until is None:
         return cells.tag(_("in order"), cells.SUCCESS)
-    return cells.tag(_("paused"), cells.DANGER, title=thing.pause_reason)
+    return cells.tag(_("paused"), cells.DANGER, title=in_readers_language(thing.pause_reason))
 
 
 def pause_fact(thing: outages.Pausable) -> Fact:
     if thing.paused_until is None:
         return Fact(_("State"), pause_tag(thing))
     when = cells.moment(thing.paused_until)
-    note = format_html(_("Tried again {when}. {reason}"), when=when, reason=thing.pause_reason)
+    note = format_html(_("Tried again {when}. {reason}"), when=when, reason=in_readers_language(thing.pause_reason))
     return Fact(_("State"), pause_tag(thing), note=note)
 
 
