@@ -119,7 +119,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
                 return see_other(cells.change_url(profile))
         return form_page(
             request, self, form=form, title=_("New embedding profile"), submit=_("Try it and create"),
-            intro=_("The embedder is tried once; what it gives identifies the profile from then on."),
+            intro=_("Click a preset beneath, or fill in the form. The model is tried once, which identifies it."),
             panels=[_presets_panel()],
         )  # fmt: skip
 

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from collections_app import services
@@ -24,6 +26,9 @@ def rebuild_view(request: HttpRequest, model_admin: SiteAdmin, collection: Colle
     """Ask for the settings, then show what they would take, then start."""
     require(model_admin.has_change_permission(request, collection))
     form = RebuildForm(request.POST or None, collection=collection, initial=_settings_of(collection))
+    if request.user.has_perm("collections_app.add_embeddingprofile"):
+        link = cells.link(reverse("admin:collections_app_embeddingprofile_add"), _("Set up another model"))
+        form.fields["profile"].help_text = format_html("{} {}", form.fields["profile"].help_text, link)
     facts: list[Fact] = []
     if request.method == "POST" and form.is_valid() and form.planned:
         try:
