@@ -270,6 +270,144 @@ _TEMPLATES = (
         "%(model)s gives vectors of %(given)s dimensions where %(expected)s are expected. Correct the option "
         "`dimensions`, or make a new embedding profile for the changed model."
     ),
+    gettext_noop(
+        "The profile %(profile)s is paused: %(reason)s Wait until it is used again, or resume it at its page "
+        "in the admin."
+    ),
+    gettext_noop("The collection %(name)s has no passages yet. Add documents, and wait until they are indexed."),
+    gettext_noop(
+        "No question can be made from the passages of %(name)s: none has two sentences that say something. "
+        "Give questions with the documents that answer them (--queries)."
+    ),
+    gettext_noop("A sample of %(count)s documents cannot be compared; give at least 1."),
+    gettext_noop("%(count)s results cannot be looked at; choose from %(least)s to %(most)s."),
+    gettext_noop("Name at least one embedding profile."),
+    gettext_noop("A profile is named twice; name each once."),
+    gettext_noop("The comparison was stopped."),
+    gettext_noop("%(count)s of the profiles to compare were deleted; ask with others."),
+    gettext_noop("The comparison was stopped, or somebody else is at it."),
+    gettext_noop("A document needs a key of 1 to %(most)s characters; this one has %(count)s."),
+    gettext_noop("The document %(key)s has neither text nor title, so there is nothing to search."),
+    gettext_noop("The document %(key)s has %(count)s characters; at most %(most)s are taken. Split it."),
+    gettext_noop("Markup %(markup)s is not known; use one of %(known)s."),
+    gettext_noop(
+        "The worker died or hung while it worked on this document alone. Look for this time in the worker's "
+        "log; shorten or split the document, or give the worker more memory, then retry."
+    ),
+    gettext_noop("The document has no text that could be searched. Give it a text or a title."),
+    gettext_noop(
+        "The file holds more than a collection file does, or the same twice. Do not use it; export the "
+        "collection again."
+    ),
+    gettext_noop("The file is protected by a password. Remove the protection first."),
+    gettext_noop("The collection %(name)s has no index; it was deleted. Choose another one."),
+    gettext_noop("The collection %(name)s has no index; it was deleted."),
+    gettext_noop("Another index of %(name)s took over while it was exported, or it was deleted. Export it again."),
+    gettext_noop("This system does not know the time zone %(zone)s. Update its tzdata."),
+    gettext_noop(
+        "The vectors of the file were made by the profile %(profile)s (fingerprint %(fingerprint)s), and "
+        "%(other)s gives others (%(found)s). They are not used. Name a profile of the same model, or have "
+        "the texts embedded anew by this one (--re-embed)."
+    ),
+    gettext_noop("The collection is embedded by another model now than the file. Import it anew."),
+    gettext_noop("The file holds no collection of this site's format. Choose an exported one."),
+    gettext_noop(
+        "The file has version %(version)s of the format, and this site reads versions up to %(most)s. Update "
+        "this site, or export the collection from one of this release."
+    ),
+    gettext_noop(
+        "The embedder %(name)s no longer gives the vectors of the profile %(profile)s (its model, weights or "
+        "options changed). Put the old model back, or make a new profile and rebuild with it."
+    ),
+    gettext_noop("The profile %(profile)s gives these very vectors already; use that one."),
+    gettext_noop("The option `questions` must name a backend, and may name a model and options."),
+    gettext_noop("A stored key is entered as the key of the profile, not as an option."),
+    gettext_noop(
+        "The database was restored from an older copy: the store holds the id %(found)s, and the last one "
+        "given out is %(last)s. All its collections are rebuilt."
+    ),
+    gettext_noop("%(name)s was dropped meanwhile. Build another one."),
+    gettext_noop("%(name)s is being copied anew into the vector store. Wait until that is done."),
+    gettext_noop("%(reason)s It takes over by itself as soon as it can."),
+    gettext_noop("The collection %(name)s was deleted; choose or create another one."),
+    gettext_noop("The collection %(name)s was deleted; choose another one."),
+    gettext_noop(
+        "A chunk size of %(size)s cannot be used: choose one from %(least)s to %(most)s, as much as the "
+        "model of the profile %(profile)s reads at once."
+    ),
+    gettext_noop("An overlap of %(overlap)s cannot be used: choose one from 0 to %(most)s."),
+    gettext_noop("Give a value, or choose to clear the field."),
+    gettext_noop("The field %(name)s holds one value; set it, clear it, or declare it as a list."),
+    gettext_noop("The stored bytes of this file are gone. Upload it again."),
+    gettext_noop("The file holds no rows of a table. Upload it as a file instead, or choose another one."),
+    gettext_noop("The table has %(count)s columns; at most %(most)s can be chosen from. Upload it as a file instead."),
+    gettext_noop(
+        "`base_url` leads to %(host)s at %(address)s, a link-local, metadata or multicast address. No "
+        "embedding server is there; correct `base_url`."
+    ),
+    gettext_noop(
+        "%(model)s answered %(count)s texts with an array of shape %(shape)s; try again, and look at the "
+        "embedding server's log if it stays so."
+    ),
+    gettext_noop("Chroma's default function runs %(installed)s alone, not %(model)s."),
+    gettext_noop(
+        "The model folder %(path)s has no %(name)s. It must hold a BERT-family encoder as saved by "
+        "sentence-transformers or transformers (`save_pretrained`), with its weights in safetensors."
+    ),
+    gettext_noop(
+        "%(path)s holds a model of type %(kind)s. Only %(known)s can be run here; serve others behind an "
+        "OpenAI-compatible endpoint and use the backend OpenAIEmbedder."
+    ),
+    gettext_noop("The option `max_tokens` is %(wanted)s; %(path)s takes from 3 to %(most)s, special tokens included."),
+    gettext_noop("OpenVINO is not installed. Run: pip install openvino; or leave the option `runtime` at auto."),
+    gettext_noop("The options `dimensions` and `max_tokens` must be at least 1."),
+    gettext_noop(
+        "The model %(model)s is not installed; %(installed)s is. Give the folder of another in the option `folder`."
+    ),
+    gettext_noop("The option `threads` is %(threads)s; it must be at least 1."),
+    gettext_noop("The option `runtime` is %(runtime)s; it must be one of: %(known)s."),
+    gettext_noop("The option `encoding_format` is %(format)s; use base64 or float."),
+    gettext_noop(
+        "There is no embedding backend %(backend)s. Choose one of: %(known)s; or add it to EMBEDDERS in the settings."
+    ),
+    gettext_noop("The options of the embedding backend %(backend)s do not fit: %(error)s. It knows: %(known)s."),
+    gettext_noop("Name the model that the endpoint is to use, for example text-embedding-3-small."),
+    gettext_noop("The option `base_url` must look like https://host/v1."),
+    gettext_noop("The option `tokenizer_file` names %(file)s, which is no file."),
+    gettext_noop(
+        "The options `timeout`, `max_tokens`, `dimensions`, `requests_per_minute` and `tokens_per_minute` "
+        "must be above zero."
+    ),
+    gettext_noop(
+        "The options `retries` and `patience` must not be below zero, and `concurrency` must be from 1 to 64."
+    ),
+    gettext_noop("Name the model, or the folder that holds it, for SentenceTransformers to run."),
+    gettext_noop("The model %(model)s is a path of this machine. Give it in the option `folder`."),
+    gettext_noop("The option `folder` names %(folder)s, which is no folder. Correct it."),
+    gettext_noop("The option `max_tokens` is %(count)s; it must be at least 3."),
+    gettext_noop("%(device)s has too little memory for %(model)s. Free some, or choose another `device`."),
+    gettext_noop(
+        "SentenceTransformers cannot load %(source)s: %(error)s. Correct `folder`, `model` or `device`; a "
+        "model of the hub is downloaded only with the option `offline` set to false."
+    ),
+    gettext_noop("Name the model that the supplied vectors were made by."),
+    gettext_noop("The option `dimensions` must be the length of the supplied vectors."),
+    gettext_noop(
+        "The vectors of %(model)s were supplied without a model for questions. Search by words, by more like "
+        "this, or import them again with one."
+    ),
+    gettext_noop("Documents are still being taken into it, or were changed at this moment; the workers are at it."),
+    gettext_noop(
+        "Its audit found it out of step with the vector store (%(found)s). Rebuild it in the store, or repair it."
+    ),
+    gettext_noop("Its collection in the vector store is still being filled."),
+    gettext_noop(
+        "Documents that the serving index has have failed in it: %(count)s, such as %(keys)s. Correct or "
+        "delete them, or retry them (admin, index entries)."
+    ),
+    gettext_noop("The index %(index)s cannot be dropped: it %(state)s."),
+    gettext_noop("has been dropped already"),
+    gettext_noop("serves now; activate another one first"),
 )
 _PLACE = re.compile(r"%\\\((\w+)\\\)s")
 
@@ -289,7 +427,9 @@ def is_known(reason: str) -> bool:
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((template, _pattern(template)) for template in _TEMPLATES)
+    # Those with the fewest places first: what begins like another sentence and goes on with anything comes last.
+    templates = sorted(_TEMPLATES, key=lambda template: (template.count("%("), -len(template)))
+    return tuple((template, _pattern(template)) for template in templates)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

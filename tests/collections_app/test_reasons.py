@@ -13,6 +13,12 @@ from collections_app.extraction.refusals import REFUSALS
 from collections_app.reasons import in_readers_language, is_known
 
 READERS = sorted(Path(extraction.__file__).parent.glob("*.py"))
+# What else answers to what people type into a form.
+PACKAGE = Path(extraction.__file__).parents[1]
+ANSWERING = [
+    *sorted((PACKAGE / "services").glob("*.py")),
+    *(PACKAGE / name for name in ("drafts.py", "passages.py", "table_import.py")),
+]
 # What goes on from "The file is named .x but is not a PDF document: ", which is tested whole.
 BEGUN_ELSEWHERE = "xit "
 
@@ -43,8 +49,8 @@ def _text(node: ast.AST) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("path", READERS, ids=[path.stem for path in READERS])
-def test_every_sentence_of_a_reader_is_known(path: Path) -> None:
+@pytest.mark.parametrize("path", READERS + ANSWERING, ids=lambda path: path.stem)
+def test_every_sentence_is_known(path: Path) -> None:
     unknown = [sentence for sentence in sentences(path) if not is_known(sentence)]
     assert [sentence for sentence in unknown if not sentence.startswith(BEGUN_ELSEWHERE)] == []
 
