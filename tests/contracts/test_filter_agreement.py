@@ -217,7 +217,7 @@ MARKS, NUMBERS, MOMENTS = FIELDS[3], FIELDS[4], FIELDS[10]
 ONE_SECOND = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-@settings(a_fixture_for_all_examples, max_examples=120)
+@settings(a_fixture_for_all_examples, max_examples=300)
 @given(case=cases())
 @example(Case([{NUMBERS.name: [-0.0]}] * 6, Condition(NUMBERS, "eq", (0.0,))))
 @example(Case([{NUMBERS.name: [0.0]}] * 6, Condition(NUMBERS, "lt", (-0.0,))))
@@ -235,7 +235,7 @@ def test_sql_keeps_what_the_reference_keeps_in_both_forms(shelf: Shelf, case: Ca
         assert (form, set(kept.values_list("pk", flat=True))) == (form, wanted)
 
 
-@settings(a_fixture_for_all_examples, max_examples=60)
+@settings(a_fixture_for_all_examples, max_examples=150)
 @given(case=cases(phrases=False))
 def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
     shelf: Shelf, lasting_store: VectorStore, case: Case
