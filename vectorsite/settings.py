@@ -402,7 +402,7 @@ STORAGES = {
 WHITENOISE_MANIFEST_STRICT = False
 # Of vectors that a web process keeps in memory, see search_app.resident; 0 for none.
 VECTOR_MEMORY_MB = env.vector_memory_mb
-# How long numbers that nobody waits for may stay in a process before it is written; 0 writes each at once.
+# How long numbers that nobody waits for may stay in a process before they are written; 0 writes each at once.
 FLUSH_SECONDS = 2.0
 UPLOAD_LIMIT_BYTES = env.upload_limit_mb * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20
