@@ -32,36 +32,35 @@ class Span:
     p95: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What was done minute by minute, oldest first, and all of it together."""
+
+    minutes: Sequence[Span]
+    whole: Span
+
+
 def note(kind: ActivityKind, seconds: float) -> None:
     """Count one that took so long. Costs the caller no statement; it is written within a few seconds."""
     minute = timezone.now().replace(second=0, microsecond=0)
     _later.add((minute, kind.value, _bucket(seconds)), 1)
 
 
-def spans(kind: ActivityKind, *, minutes: int, of: int = 1, until: datetime | None = None) -> list[Span]:
-    """Return the last `minutes`, the current one being the last, in spans of so many minutes, oldest first."""
+def course(kind: ActivityKind, *, minutes: int, until: datetime | None = None) -> Course:
+    """Return the last `minutes`, of which the current one is the last."""
     last = (until or timezone.now()).replace(second=0, microsecond=0)
     first = last - timedelta(minutes=minutes - 1)
     rows = Activity.objects.filter(kind=kind, minute__range=(first, last)).values_list("minute", "bucket", "count")
-    counted = [Counter[int]() for _ in range(0, minutes, of)]
+    counted = [Counter[int]() for _ in range(minutes)]
     for minute, bucket, count in rows:
-        counted[int((minute - first).total_seconds() // 60) // of][bucket] += count
-    return [_span(first + timedelta(minutes=number * of), counts) for number, counts in enumerate(counted)]
-
-
-def whole(kind: ActivityKind, *, minutes: int) -> Span:
-    """Return the last `minutes` as one span."""
-    return spans(kind, minutes=minutes, of=minutes)[0]
+        counted[int((minute - first).total_seconds() // 60)][bucket] += count
+    spans = [_span(first + timedelta(minutes=number), counts) for number, counts in enumerate(counted)]
+    return Course(spans, _span(first, sum(counted, Counter())))
 
 
 def prune() -> None:
     """Forget what is older than a day."""
     Activity.objects.filter(minute__lt=timezone.now() - KEPT_FOR).delete()
-
-
-def flush() -> None:
-    """Write what this process has not written yet."""
-    _later.flush()
 
 
 def _bucket(seconds: float) -> int:

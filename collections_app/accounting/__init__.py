@@ -7,7 +7,7 @@ counted once it is done. Neither happens while a call is under way, and none of 
 from collections_app.accounting.budgets import Standing, amount_of, applying, reason, reconsider, standings
 from collections_app.accounting.calls import Account, Call, book_expired
 from collections_app.accounting.money import cost_of, in_currency
-from collections_app.accounting.recording import Amounts, flush, today
+from collections_app.accounting.recording import Amounts, today
 from collections_app.accounting.reports import Pace, Total, pace_of, totals
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "applying",
     "book_expired",
     "cost_of",
-    "flush",
     "in_currency",
     "pace_of",
     "reason",

@@ -87,8 +87,3 @@ _later: Postponed[Payer, Amounts] = Postponed("usage", _add_all)
 def add_later(payer: Payer, amounts: Amounts) -> None:
     """Add to the usage of a day within a few seconds, without a statement of the caller's."""
     _later.add(payer, amounts)
-
-
-def flush() -> None:
-    """Write what this process has not written yet."""
-    _later.flush()

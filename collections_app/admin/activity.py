@@ -22,7 +22,8 @@ def activity_charts() -> list[Chart]:
 
 
 def _charts(kind: ActivityKind, throughput: str, latency: str) -> list[Chart]:
-    minutes, hour = activity.spans(kind, minutes=MINUTES), activity.whole(kind, minutes=MINUTES)
+    course = activity.course(kind, minutes=MINUTES)
+    minutes, hour = course.minutes, course.whole
     begins, ends = _clock(minutes[0]), _clock(minutes[-1])
     counts = [Measured(span.count, f"{_clock(span)}: {cells.count(span.count)}") for span in minutes]
     times = [Measured(span.p95 or 0, _told(span), span.median or 0) for span in minutes]

@@ -23,7 +23,7 @@ def took(*milliseconds: float) -> None:
 @pytest.mark.django_db
 def test_quantiles_are_right_to_a_tenth() -> None:
     took(*range(1, 1001))
-    hour = activity.whole(ActivityKind.SEARCH, minutes=60)
+    hour = activity.course(ActivityKind.SEARCH, minutes=60).whole
     assert hour.count == 1000
     assert hour.median == pytest.approx(500, rel=0.1)
     assert hour.p95 == pytest.approx(950, rel=0.1)
@@ -36,10 +36,10 @@ def test_minutes_stand_in_their_order_and_empty_ones_between_them() -> None:
         Activity.objects.create(
             minute=now.replace(second=0) - timedelta(minutes=ago), kind=ActivityKind.SEARCH, bucket=0, count=count
         )
-    counts = [span.count for span in activity.spans(ActivityKind.SEARCH, minutes=60, until=now)]
-    assert counts == [0] * 57 + [5, 0, 3]
-    assert [span.count for span in activity.spans(ActivityKind.SEARCH, minutes=60, of=30, until=now)] == [0, 8]
-    assert activity.spans(ActivityKind.INDEXING, minutes=60, until=now)[-1].median is None
+    searches = activity.course(ActivityKind.SEARCH, minutes=60, until=now)
+    assert [span.count for span in searches.minutes] == [0] * 57 + [5, 0, 3]
+    assert (searches.whole.count, searches.whole.start) == (8, searches.minutes[0].start)
+    assert activity.course(ActivityKind.INDEXING, minutes=60, until=now).minutes[-1].median is None
 
 
 @pytest.mark.django_db
@@ -57,11 +57,11 @@ def test_a_day_later_it_is_forgotten() -> None:
 def test_searches_and_documents_are_counted_where_they_happen(collection: Collection, drain: Drain) -> None:
     save(collection, "one", "The first text.")
     save(collection, "two", "The second text.")
-    assert activity.whole(ActivityKind.INDEXING, minutes=2).count == 0
+    assert activity.course(ActivityKind.INDEXING, minutes=2).whole.count == 0
     drain(collection)
-    assert activity.whole(ActivityKind.INDEXING, minutes=2).count == 2
+    assert activity.course(ActivityKind.INDEXING, minutes=2).whole.count == 2
     search(SearchRequest(collections=(collection,), query="first"))
-    assert activity.whole(ActivityKind.SEARCH, minutes=2).count == 1
+    assert activity.course(ActivityKind.SEARCH, minutes=2).whole.count == 1
 
 
 @pytest.mark.django_db
