@@ -1,6 +1,7 @@
 """A browser on the pages of a live server, which notes whatever somebody's browser would complain of."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -8,6 +9,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from collections_app.models import User
+from tests.chromium import launched
 from tests.site_process import REPOSITORY
 
 PICTURES = REPOSITORY / "var" / "screenshots"
@@ -56,6 +58,16 @@ class Window:
         is_refusal = refused and message.text.startswith("Failed to load resource")
         if message.type == "error" and not message.text.startswith(_GIVEN_UP) and not is_refusal:
             self.complaints.append(message.text)
+
+
+@contextmanager
+def windows(url: str) -> Iterator[Open]:
+    """Give a function that opens an address of a live server. In the end no window may have complained."""
+    with launched() as browser:
+        window = Window(browser, url)
+        yield window.open
+        window.close()
+    assert window.complaints == []
 
 
 def barriers(page: Page, *, impacts: Collection[str] = ("minor", "moderate", "serious", "critical")) -> list[str]:

@@ -1,9 +1,11 @@
 """What every test of the site may use: a collection, and a way to let the workers' work happen here and now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
+from pytest_django.live_server_helper import LiveServer
 
 from collections_app import services, sweeping, sync
 from collections_app.models import Chunk, ChunkState, Collection, Document, VectorIndex
@@ -38,6 +40,17 @@ def drain() -> Drain:
         sweeping.let_go()
 
     return until_empty
+
+
+@pytest.fixture
+def open_page(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Return a function that opens an address of this site in a browser; see `tests.browsing`."""
+    from tests.browsing import windows
+
+    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with windows(live_server.url) as opened:
+        yield opened
 
 
 def serving_index(collection: Collection) -> VectorIndex:

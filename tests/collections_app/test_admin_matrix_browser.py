@@ -1,14 +1,10 @@
 """Every page that an administrator or an operator works with, in both languages, themes and sizes."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.urls import reverse
-from pytest_django.live_server_helper import LiveServer
 
 from collections_app.models import Chunk, Collection, Document, SourceFile, User, VectorIndex
-from tests.browsing import PHONE, Open, Window, barriers, keep_picture, overhang
-from tests.chromium import launched
+from tests.browsing import PHONE, Open, barriers, keep_picture, overhang
 from tests.collections_app.admin_pages import fill_site, list_page, page
 from tests.conftest import Drain
 
@@ -18,18 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 SERIOUS = ("serious", "critical")
 # Django's own way to choose one of many rows has no name beside its label.
 OF_LIBRARIES = ("aria-input-field-name",)
-
-
-@pytest.fixture
-def open_page(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Return a function that opens an address. In the end no browser may have complained."""
-    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with launched() as browser:
-        window = Window(browser, live_server.url)
-        yield window.open
-        window.close()
-    assert window.complaints == []
 
 
 def addresses(collection: Collection) -> dict[str, str]:

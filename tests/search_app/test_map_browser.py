@@ -1,40 +1,21 @@
 """The map as only a browser shows it: drawn, looked at and moved with mouse and keys, under the site's policy."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from collections_app import pictures, tasks
 from collections_app.models import Collection
-from tests.chromium import launched
+from tests.browsing import Open
 from tests.conftest import Drain, save, serving_index
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-Open = Callable[..., Page]
 
-
-@pytest.fixture
-def open_page(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Return a function that opens an address in a new window. In the end no page may have complained."""
-    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "ring", lambda task, identity: None)
-    complaints: list[str] = []
-    with launched() as browser:
-
-        def open_page(address: str, **options: Any) -> Page:
-            page = browser.new_context(base_url=live_server.url, **options).new_page()
-            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(address)
-            return page
-
-        yield open_page
-    assert complaints == []
 
 
 @pytest.fixture

@@ -1,33 +1,23 @@
 """What only a browser shows of the search page: answers while one types, keys, suggestions, and what stays in place."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from collections_app import services
 from collections_app.models import Collection, User
-from tests.browsing import PHONE, Open, Window, barriers, keep_picture, overhang
-from tests.chromium import launched
+from tests.browsing import PHONE, Open, barriers, keep_picture, overhang
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("films"),
+]
 
 FILMS = "/?collection=films"
 SPACE = f"{FILMS}&q=space"
-
-
-@pytest.fixture
-def open_page(live_server: LiveServer, films: Collection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Return a function that opens an address. In the end no browser may have complained."""
-    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with launched() as browser:
-        window = Window(browser, live_server.url)
-        yield window.open
-        window.close()
-    assert window.complaints == []
 
 
 def titles(page: Page) -> list[str]:
