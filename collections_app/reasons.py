@@ -228,7 +228,9 @@ _TEMPLATES = (
         "The embedder fails at this text while it embeds others. Look at its log, shorten or change the "
         "text, then retry. %(error)s"
     ),
-    gettext_noop("%(error)s. This is a defect, not a fault of the document; the worker's log has the details."),
+    gettext_noop(
+        "%(kind)s: %(error)s. This is a defect, not a fault of the document; the worker's log has the details."
+    ),
     gettext_noop(
         "The embedding server's limit of requests or tokens a minute is reached; the next may go in %(seconds)s s."
     ),
@@ -244,12 +246,14 @@ _TEMPLATES = (
         "No vector was supplied for this text as it is now (its title counts too), and no model of this site "
         "makes such vectors. Import it again with its vector, or rebuild the index with a model."
     ),
-    gettext_noop("The vector store at %(url)s hung up (%(error)s). Look whether it runs, and at the end of its log."),
+    gettext_noop(
+        "The vector store at %(url)s hung up (%(kind)s: %(error)s). Look whether it runs, and at the end of its log."
+    ),
     gettext_noop(
         "The vector store at %(url)s was silent for %(seconds)s s. Look at its disk space and its log, and "
         "restart it if it stays so."
     ),
-    gettext_noop("The vector store at %(url)s did not answer (%(error)s). Start it, or correct its address."),
+    gettext_noop("The vector store at %(url)s did not answer (%(kind)s: %(error)s). Start it, or correct its address."),
     gettext_noop("Collection %(name)s is broken: it answers with vectors that are not finite. Drop and rebuild it."),
     gettext_noop("The store has no collection %(name)s. Rebuild the index."),
     gettext_noop("%(server)s was silent for %(seconds)s s. Look at it, or raise the option `timeout`."),
@@ -416,12 +420,18 @@ def in_readers_language(reason: str) -> str:
     """Return a reason as it is told in the active language; one that is not known stays as it is."""
     for template, pattern in _patterns():
         if found := pattern.fullmatch(reason):
-            told = gettext(template)
-            return told % {name: in_readers_language(value) for name, value in found.groupdict().items()}
+            words = gettext(template)
+            return words % {name: in_readers_language(value) for name, value in found.groupdict().items()}
     return reason
 
 
+def explained(error: Exception) -> str:
+    """Return what an error says as it is told in the active language."""
+    return in_readers_language(str(error))
+
+
 def is_known(reason: str) -> bool:
+    """Return whether a reason can be told in other languages."""
     return any(pattern.fullmatch(reason) for _template, pattern in _patterns())
 
 

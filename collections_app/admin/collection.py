@@ -44,7 +44,7 @@ from collections_app.models import (
     VectorIndex,
     Visibility,
 )
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 from collections_app.trail import record, record_many
 
 _VISIBILITY_TONES = {
@@ -244,7 +244,7 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
             try:
                 collection = form.create(user_of(request))
             except VectorsiteError as error:
-                form.add_error(None, in_readers_language(str(error)))
+                form.add_error(None, explained(error))
             else:
                 self.message_user(
                     request, _("The collection “%s” is ready for documents.") % collection, messages.SUCCESS

@@ -21,7 +21,7 @@ from collections_app.comparison import ProfileEstimate, ProfileFigures, Report
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.comparison import ComparisonForm
 from collections_app.models import AccessLevel, EmbeddingProfile, ProfileComparison
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 
 @admin.register(ProfileComparison)
@@ -133,7 +133,7 @@ class ProfileComparisonAdmin(SiteAdmin):
                     return see_other(cells.change_url(asked))
                 facts = [_estimate_fact(one) for one in comparison.estimate(form.wish)]
             except VectorsiteError as error:
-                form.add_error(None, in_readers_language(str(error)))
+                form.add_error(None, explained(error))
             else:
                 form.keep()
         return form_page(

@@ -24,7 +24,7 @@ from collections_app.embeddings.presets import PRESETS, preset
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.embedding import KeyForm, ProfileAddForm, values_of
 from collections_app.models import Budget, Chunk, Embedding, EmbeddingProfile, Usage, VectorIndex
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 from collections_app.trail import record
 from collections_app.vectors import as_vector
 
@@ -113,7 +113,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
             try:
                 profile = form.create()
             except VectorsiteError as error:
-                form.add_error(None, in_readers_language(str(error)))
+                form.add_error(None, explained(error))
             else:
                 record(user_of(request), "created", profile)
                 self.message_user(request, _("The profile “%s” works and can be used.") % profile, messages.SUCCESS)
@@ -152,7 +152,7 @@ class EmbeddingProfileAdmin(Resumable, SiteAdmin):
             try:
                 profiles.change_key(profile, form.cleaned_data["key"])
             except VectorsiteError as error:
-                form.add_error("key", in_readers_language(str(error)))
+                form.add_error("key", explained(error))
             else:
                 record(user_of(request), "changed", profile, fields="key")
                 self.message_user(request, _("The key works and is used from now on."), messages.SUCCESS)

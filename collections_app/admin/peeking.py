@@ -17,7 +17,7 @@ from collections_app.admin.pages import PageLink, PageParts, Panel, SiteAdmin
 from collections_app.exceptions import VectorStoreError
 from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.projection import PeekedRecord
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 MOST = 20
 _MAX_ID = 2**63 - 1
@@ -59,7 +59,7 @@ def peek_view(request: HttpRequest, model_admin: SiteAdmin, index: VectorIndex) 
         try:
             records = projection.peek(index, asked, limit=MOST)
         except VectorStoreError as error:
-            form.add_error(None, in_readers_language(str(error)))
+            form.add_error(None, explained(error))
     title = _("In the vector store: %s") % index
     context = {
         **model_admin.admin_site.each_context(request),

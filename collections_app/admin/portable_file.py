@@ -17,7 +17,7 @@ from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.portable_file import CollectionFileForm
 from collections_app.models import Chunk, ChunkState, Collection, Document
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 
 def export_view(request: HttpRequest, model_admin: SiteAdmin, collection: Collection) -> HttpResponseBase:
@@ -28,7 +28,7 @@ def export_view(request: HttpRequest, model_admin: SiteAdmin, collection: Collec
         try:
             return _file_of(request, collection)
         except VectorsiteError as error:
-            form.add_error(None, in_readers_language(str(error)))
+            form.add_error(None, explained(error))
     documents = Document.objects.alive().filter(collection=collection).count()
     chunks = Chunk.objects.filter(index=collection.serving_index_id, state=ChunkState.LIVE).count()
     return form_page(
@@ -59,7 +59,7 @@ def import_view(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
         try:
             item = form.take()
         except VectorsiteError as error:
-            form.add_error("upload", in_readers_language(str(error)))
+            form.add_error("upload", explained(error))
         else:
             told = _("The file is checked and taken by a worker. The collection is private until all of it is there.")
             model_admin.message_user(request, told, messages.SUCCESS)

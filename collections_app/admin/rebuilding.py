@@ -20,7 +20,7 @@ from collections_app.admin.scope import user_of
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.rebuild import RebuildForm
 from collections_app.models import Chunk, ChunkState, Collection, IndexState, VectorIndex
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 
 def rebuild_view(request: HttpRequest, model_admin: SiteAdmin, collection: Collection) -> HttpResponse:
@@ -41,7 +41,7 @@ def rebuild_view(request: HttpRequest, model_admin: SiteAdmin, collection: Colle
                 return see_other(cells.change_url(index))
             facts = estimate_facts(services.estimate(form.planned))
         except VectorsiteError as error:
-            form.add_error(None, in_readers_language(str(error)))
+            form.add_error(None, explained(error))
         else:
             form.data = dict(form.data.items()) | {"estimated": form.fingerprint}
     return form_page(
@@ -106,7 +106,7 @@ def _told(
     try:
         act()
     except VectorsiteError as error:
-        model_admin.message_user(request, in_readers_language(str(error)), refused)
+        model_admin.message_user(request, explained(error), refused)
     else:
         model_admin.message_user(request, done % index, messages.SUCCESS)
     return see_other(cells.change_url(index))

@@ -24,7 +24,7 @@ from collections_app.extraction import TableMapping
 from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.table_import import HeldTable, TableColumnsForm, TableFileForm
 from collections_app.models import Collection, Import, ImportOrigin, MetadataField, User
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 from collections_app.trail import record
 
 
@@ -45,7 +45,7 @@ def table_import_view(request: HttpRequest, model_admin: SiteAdmin) -> HttpRespo
             with sources.local_path(stored) as path:
                 table = table_import.look_at(path, filename=held.filename)
         except VectorsiteError as error:
-            form.add_error("table", in_readers_language(str(error)))
+            form.add_error("table", explained(error))
         else:
             collection = form.cleaned_data["collection"]
             columns = TableColumnsForm(initial={"held": held.sign()}, table=table, declared=_declared(collection))
@@ -92,7 +92,7 @@ def _columns_step(request: HttpRequest, model_admin: SiteAdmin) -> HttpResponse:
         model_admin.message_user(request, " ".join(error.messages), messages.ERROR)
         return see_other(request.path)
     except VectorsiteError as error:
-        model_admin.message_user(request, in_readers_language(str(error)), messages.ERROR)
+        model_admin.message_user(request, explained(error), messages.ERROR)
         return see_other(request.path)
     if only_estimate or not form.is_valid():
         return _columns_page(
@@ -110,7 +110,7 @@ def _estimate(path: Path, held: HeldTable, form: TableColumnsForm, collection: C
     try:
         told = estimate_files(target, services.index_to_fill(target), [file], mapping=_mapping(form))
     except VectorsiteError as error:
-        form.add_error(None, in_readers_language(str(error)))
+        form.add_error(None, explained(error))
         return []
     return estimate_facts(told.embedding)
 

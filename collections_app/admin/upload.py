@@ -22,7 +22,7 @@ from collections_app.exceptions import VectorsiteError
 from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.upload import UploadForm
 from collections_app.models import Collection, Import, ImportItem, ImportOrigin, ImportOutcome, User
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 from collections_app.trail import record
 
 
@@ -57,7 +57,7 @@ def _estimate(form: UploadForm) -> tuple[list[Fact], list[str]]:
         try:
             told = estimate_files(collection, services.index_to_fill(collection), files, mapping=form.mapping)
         except (VectorsiteError, OSError) as error:
-            form.add_error(None, in_readers_language(str(error)))
+            form.add_error(None, explained(error))
             return [], []
     sentences = [
         _("%(files)d files: %(unchanged)d are unchanged and cost nothing, %(read)d were read now. None was kept.")

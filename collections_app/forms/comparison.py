@@ -12,7 +12,7 @@ from collections_app.comparison import Wish, check
 from collections_app.evaluation.judged import JudgedQuestion, parse_questions
 from collections_app.exceptions import InvalidEvaluation, VectorsiteError
 from collections_app.models import AccessLevel, Collection, EmbeddingProfile, User
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 # A question with the keys of its documents takes a few hundred bytes.
 _LARGEST_FILE = 4 * 2**20
@@ -93,7 +93,7 @@ class ComparisonForm(forms.Form):
             check(self.wish)
         except VectorsiteError as error:
             self.wish = None
-            self.add_error(None, in_readers_language(str(error)))
+            self.add_error(None, explained(error))
         return data
 
     @property

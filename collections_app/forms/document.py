@@ -13,7 +13,7 @@ from collections_app.exceptions import InvalidDocument, InvalidMetadata
 from collections_app.extraction import Segment as SegmentValue
 from collections_app.forms.json_values import PrettyJSONField, json_object
 from collections_app.models import Collection, Document, Markup
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 from collections_app.segments import segments_of_edited
 
 # The longest text that is edited in a browser. Encoded for a form, it stays below DATA_UPLOAD_MAX_MEMORY_SIZE.
@@ -128,9 +128,9 @@ class DocumentForm(forms.ModelForm):
         try:
             services.check_document(collection, self.document_input())
         except InvalidMetadata as error:
-            self.add_error("metadata", in_readers_language(str(error)))
+            self.add_error("metadata", explained(error))
         except InvalidDocument as error:
-            self.add_error("text" if "text" in self.fields else None, in_readers_language(str(error)))
+            self.add_error("text" if "text" in self.fields else None, explained(error))
 
     def document_input(self) -> services.DocumentInput:
         """Return what was entered, as the services take it."""

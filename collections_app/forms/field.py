@@ -6,7 +6,7 @@ from collections_app import redeclaration
 from collections_app.exceptions import InvalidMetadata
 from collections_app.metadata import FieldType
 from collections_app.models import MetadataField
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 # A change of name, label or position leaves the values as they are.
 _DECIDES_ABOUT_VALUES = frozenset({"source_name", "type", "is_list", "filterable"})
@@ -24,7 +24,7 @@ class MetadataFieldFormSet(PaginationInlineFormSet):
             try:
                 redeclaration.check_fit(form.instance)
             except InvalidMetadata as error:
-                form.add_error("type", in_readers_language(str(error)))
+                form.add_error("type", explained(error))
 
     def save_and_derive(self, *, all_times: bool) -> int:
         """Save, renew the values of what is declared otherwise, and return how many documents are projected anew.

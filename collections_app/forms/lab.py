@@ -16,7 +16,7 @@ from unfold.widgets import (
 
 from collections_app.lab import MOST_CHARACTERS, Example, Texts, TooMuch, Trials, split
 from collections_app.models import EmbeddingProfile
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 MOST_PROFILES = 6
 MOST_DIMENSIONS = 6
@@ -107,7 +107,7 @@ class LabForm(forms.Form):
         try:
             self.texts = Texts(passages, data.get("query", ""))
         except TooMuch as error:
-            self.add_error("passages", in_readers_language(str(error)))
+            self.add_error("passages", explained(error))
         return data
 
     @property

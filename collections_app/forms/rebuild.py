@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from collections_app import services
 from collections_app.exceptions import RebuildRefused
 from collections_app.models import Collection, EmbeddingProfile, VectorIndex
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 
 class RebuildForm(forms.Form):
@@ -50,7 +50,7 @@ class RebuildForm(forms.Form):
             try:
                 self.planned = services.plan_index(self._collection, **self.settings)
             except RebuildRefused as error:
-                self.add_error(None, in_readers_language(str(error)))
+                self.add_error(None, explained(error))
         return data
 
     @property

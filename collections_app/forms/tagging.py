@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from collections_app import services
 from collections_app.exceptions import InvalidMetadata
 from collections_app.models import Collection, MetadataField
-from collections_app.reasons import in_readers_language
+from collections_app.reasons import explained
 
 OPERATIONS = (
     (services.Operation.SET.value, gettext_lazy("Set to")),
@@ -53,5 +53,5 @@ class TaggingForm(forms.Form):
             try:
                 services.check_values(data["field"], self.chosen, self.raw)
             except InvalidMetadata as error:
-                self.add_error("values", in_readers_language(str(error)))
+                self.add_error("values", explained(error))
         return data

@@ -1,13 +1,15 @@
 """What the readers of files write is known, and told in the reader's language with the same values."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.utils.translation import override
 
-from collections_app import extraction
+from collections_app import extraction, reasons, sources
+from collections_app.extraction import media_types
 from collections_app.extraction.media_types import KINDS
 from collections_app.extraction.refusals import REFUSALS
 from collections_app.reasons import in_readers_language, is_known
@@ -24,9 +26,18 @@ BEGUN_ELSEWHERE = "xit "
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """Return every sentence that a module writes, "x" in place of each value."""
+    """Return every sentence that a module raises or returns, "x" in place of each value.
+
+    What is only noted, by a statement of its own, is a warning of what was read all the same, which no page shows.
+    """
+    return (text for text in texts(path, noted=False) if " " in text and text.endswith("."))
+
+
+def texts(path: Path, *, noted: bool) -> Iterator[str]:
+    """Return every text of a module but its documentation, "x" in place of each value."""
     tree = ast.parse(path.read_text())
-    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    statements = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    documentation = {id(value) for value in statements if isinstance(value, ast.Constant) or not noted}
 
     def visit(node: ast.AST) -> Iterator[str]:
         if id(node) in documentation:
@@ -35,7 +46,7 @@ def sentences(path: Path) -> Iterator[str]:
         if text is None:
             for child in ast.iter_child_nodes(node):
                 yield from visit(child)
-        elif " " in text and text.endswith("."):
+        else:
             yield text
 
     return visit(tree)
@@ -49,10 +60,38 @@ def _text(node: ast.AST) -> str | None:
     return None
 
 
+def composed() -> list[str]:
+    """Return what is put together of parts."""
+    pdf = next(kind for kind in KINDS if kind.label == "a PDF document")
+    wrong = [
+        media_types._not_what_it_says(pdf, "pdf", is_html=is_html, is_text=is_text)
+        for is_html, is_text in ((True, False), (False, True), (False, False))
+    ]
+    named = media_types._named_otherwise("a.pdf", "a PNG picture") + "Upload documents only."
+    return [*wrong, named, sources._refused(1), sources._refused(20)]
+
+
 @pytest.mark.parametrize("path", READERS + ANSWERING, ids=lambda path: path.stem)
 def test_every_sentence_is_known(path: Path) -> None:
     unknown = [sentence for sentence in sentences(path) if not is_known(sentence)]
     assert [sentence for sentence in unknown if not sentence.startswith(BEGUN_ELSEWHERE)] == []
+
+
+@pytest.mark.parametrize("reason", composed())
+def test_what_is_put_together_is_known(reason: str) -> None:
+    assert is_known(reason)
+
+
+def test_every_template_is_of_something_that_is_written() -> None:
+    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "reasons.py"]
+    written = {*composed(), *(text for path in modules for text in texts(path, noted=True))}
+    unwritten = [
+        template
+        for template, pattern in reasons._patterns()
+        if re.sub(r"%\(\w+\)s", "x", template).replace("%%", "%") not in written
+        and not any(pattern.fullmatch(text) for text in composed())
+    ]
+    assert unwritten == []
 
 
 def test_every_kind_of_file_has_a_name() -> None:
