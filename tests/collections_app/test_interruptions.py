@@ -27,6 +27,7 @@ from collections_app.models import (
     SourceFile,
     VectorStoreStatus,
 )
+from collections_app.sources import stored_bytes
 from collections_app.vectorstores import Record, load_vector_store
 from collections_app.vectorstores.memory import InMemoryVectorStore
 from tests.conftest import Drain, live_texts, save, serving_index
@@ -216,7 +217,7 @@ def test_bytes_that_nothing_refers_to_are_removed_after_a_day(
     old, folder = str(item.source_file.file), str(item.source_file.file).rsplit("/", 1)[0]
     upload(collection, "a.txt", b"Second version.")
     kept = str(SourceFile.objects.get().file)
-    monkeypatch.setattr(sources.time, "time", lambda: int(folder[-2:], 16) * 60.0)
+    monkeypatch.setattr(stored_bytes.time, "time", lambda: int(folder[-2:], 16) * 60.0)
     assert sources.sweep_unused_bytes() == 0
     monkeypatch.setattr(sources, "UNUSED_FOR", timedelta(seconds=-1))
     assert sources.sweep_unused_bytes() == 1

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from django.utils.translation import override
 
-from collections_app import extraction, reasons, sources
+from collections_app import extraction, reasons
 from collections_app.extraction import media_types
 from collections_app.extraction.media_types import KINDS
 from collections_app.extraction.refusals import REFUSALS
 from collections_app.reasons import in_readers_language, is_known
+from collections_app.sources import reading
 
 READERS = sorted(Path(extraction.__file__).parent.glob("*.py"))
 # What else answers to what people type into a form.
@@ -68,7 +69,7 @@ def composed() -> list[str]:
         for is_html, is_text in ((True, False), (False, True), (False, False))
     ]
     named = media_types._named_otherwise("a.pdf", "a PNG picture") + "Upload documents only."
-    return [*wrong, named, sources._refused(1), sources._refused(20)]
+    return [*wrong, named, reading._refused(1), reading._refused(20)]
 
 
 @pytest.mark.parametrize("path", READERS + ANSWERING, ids=lambda path: path.stem)

@@ -18,6 +18,7 @@ from collections_app.models import (
     MetadataField,
     SourceFile,
 )
+from collections_app.sources import deletion, reading
 
 pytestmark = pytest.mark.django_db
 
@@ -143,7 +144,7 @@ def test_equal_bytes_are_stored_once(collection: Collection, tmp_path: Path) -> 
 def test_a_worker_that_dies_while_reading_again_and_again_fails_the_file(collection: Collection) -> None:
     act = sources.start_import(collection, origin=ImportOrigin.UPLOAD)
     item = sources.store_upload(collection, content=ContentFile(b"text"), filename="a.txt", key="a.txt", import_act=act)
-    SourceFile.objects.update(attempts=sources.MAX_ATTEMPTS)
+    SourceFile.objects.update(attempts=reading.MAX_ATTEMPTS)
     assert item.source_file_id is not None
     sources.extract(item.source_file_id)
     source = SourceFile.objects.get()
@@ -177,13 +178,13 @@ def test_a_file_that_failed_can_be_deleted(collection: Collection) -> None:
 def test_a_file_that_is_deleted_while_it_is_read_brings_nothing_back(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = sources._save
+    save = reading._save
 
     def deleted_meanwhile(source: SourceFile, extraction: Extraction) -> object:
         sources.delete_sources(SourceFile.objects.all())
         return save(source, extraction)
 
-    monkeypatch.setattr(sources, "_save", deleted_meanwhile)
+    monkeypatch.setattr(reading, "_save", deleted_meanwhile)
     item = take(collection, "a.txt", "Text of a.")
     assert keys() == []
     assert (item.outcome, item.reason) == (ImportOutcome.FAILED, "The file was deleted before it was read.")
@@ -193,14 +194,14 @@ def test_a_file_that_is_given_new_bytes_while_it_is_deleted_stays(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(collection, "a.txt", "Text of a.")
-    hold = sources._hold
+    hold = deletion.hold
 
     def given_new_bytes(source: SourceFile) -> None:
-        monkeypatch.setattr(sources, "_hold", hold)
+        monkeypatch.setattr(deletion, "hold", hold)
         take(collection, "a.txt", "Newer text of a.")
         hold(source)
 
-    monkeypatch.setattr(sources, "_hold", given_new_bytes)
+    monkeypatch.setattr(deletion, "hold", given_new_bytes)
     assert sources.delete_sources(SourceFile.objects.all()) == 0
     assert SourceFile.objects.get().state == ExtractionState.EXTRACTED
     assert keys() == ["a.txt"]
