@@ -3,11 +3,21 @@
 import uuid
 from datetime import timedelta
 
+from django.db.models import F
+
 from collections_app.exceptions import LeaseLost
 from collections_app.ledger import in_future
-from collections_app.models import SourceFile
+from collections_app.models import ExtractionState, SourceFile
 
 LEASE = timedelta(seconds=90)
+
+
+def claim(source_id: int) -> SourceFile | None:
+    """Take the lease of a file that waits, and return it with another attempt counted; None if somebody has it."""
+    token = uuid.uuid4()
+    waiting = SourceFile.objects.filter(pk=source_id, state=ExtractionState.PENDING, lease_token=None)
+    claimed = waiting.update(lease_token=token, lease_expires_at=in_future(LEASE), attempts=F("attempts") + 1)
+    return SourceFile.objects.select_related("collection", "created_by").get(pk=source_id) if claimed else None
 
 
 def seize(source: SourceFile) -> None:

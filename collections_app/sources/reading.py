@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,7 +27,7 @@ from collections_app.extraction import (
 from collections_app.ledger import in_future
 from collections_app.models import ExtractionState, ImportItem, ImportOutcome, SourceFile, VectorIndex
 from collections_app.sources.deletion import remove_documents
-from collections_app.sources.lease import LEASE, hold
+from collections_app.sources.lease import claim, hold
 from collections_app.sources.stored_bytes import local_path
 
 logger = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ def extract(source_id: int) -> int:
 
     A file that cannot be read is failed with its reason, and what an earlier version of it gave stays as it is.
     """
-    source = _claim(source_id)
+    source = claim(source_id)
     if source is None:
         return 0
     try:
@@ -84,13 +83,6 @@ def extract(source_id: int) -> int:
         return 0
     _finish(source, ExtractionState.EXTRACTED, tally=tally)
     return tally.documents
-
-
-def _claim(source_id: int) -> SourceFile | None:
-    token = uuid.uuid4()
-    waiting = SourceFile.objects.filter(pk=source_id, state=ExtractionState.PENDING, lease_token=None)
-    claimed = waiting.update(lease_token=token, lease_expires_at=in_future(LEASE), attempts=F("attempts") + 1)
-    return SourceFile.objects.select_related("collection", "created_by").get(pk=source_id) if claimed else None
 
 
 def _put_back(source: SourceFile, error: VectorsiteError) -> None:

@@ -24,7 +24,7 @@ from collections_app.models import (
     User,
     Visibility,
 )
-from collections_app.sources import reading
+from collections_app.sources import lease, reading
 from tests.collections_app.admin_pages import list_page, page, staff_member, text_of
 from tests.conftest import Drain, live_texts, save
 
@@ -155,7 +155,7 @@ def test_a_file_larger_than_uploads_may_be_names_the_command(
 def test_a_worker_that_lost_its_lease_writes_nothing(exported: bytes, admin_client: Client) -> None:
     assert upload(admin_client, exported, name="Copy").status_code == 303
     source = SourceFile.objects.get()
-    claimed = reading._claim(source.pk)
+    claimed = lease.claim(source.pk)
     assert claimed is not None
     SourceFile.objects.filter(pk=source.pk).update(lease_token=None, lease_expires_at=None)
     with pytest.raises(LeaseLost):

@@ -219,7 +219,7 @@ def test_bytes_that_nothing_refers_to_are_removed_after_a_day(
     kept = str(SourceFile.objects.get().file)
     monkeypatch.setattr(stored_bytes.time, "time", lambda: int(folder[-2:], 16) * 60.0)
     assert sources.sweep_unused_bytes() == 0
-    monkeypatch.setattr(sources, "UNUSED_FOR", timedelta(seconds=-1))
+    monkeypatch.setattr(stored_bytes, "UNUSED_FOR", timedelta(seconds=-1))
     assert sources.sweep_unused_bytes() == 1
     assert not default_storage.exists(old)
     assert default_storage.exists(kept)

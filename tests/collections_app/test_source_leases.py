@@ -22,6 +22,7 @@ from collections_app.models import (
     ImportOutcome,
     SourceFile,
 )
+from collections_app.sources import lease, reading
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,7 @@ def test_a_slow_worker_does_not_bring_back_what_newer_bytes_replaced(
 def test_a_file_keeps_its_worker_however_long_its_documents_take_to_be_saved(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "LEASE", timedelta(seconds=1.5))
+    monkeypatch.setattr(lease, "LEASE", timedelta(seconds=1.5))
     monkeypatch.setattr(services.documents, "BATCH", 1)
     to_be_taken_over: list[int] = []
 
@@ -81,4 +82,4 @@ def _once_read(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) -
             meanwhile()
             yield extraction
 
-    monkeypatch.setattr(sources, "extract_file", extract_and_wait)
+    monkeypatch.setattr(reading, "extract_file", extract_and_wait)
