@@ -159,8 +159,8 @@ class VectorIndexAdmin(ReadOnlyAdmin):
             links.append(PageLink(_("Drop it"), self._act_url("drop", obj), "delete"))
         if obj.state != IndexState.DROPPED:
             links.append(PageLink(_("Look into the store"), self._act_url("peek", obj), "pageview"))
-        if obj.state != IndexState.DROPPED and self.may_switch(request, obj):
-            links.append(PageLink(_("Audit and repair"), self._act_url("repair", obj), "build"))
+            if self.may_switch(request, obj):
+                links.append(PageLink(_("Audit and repair"), self._act_url("repair", obj), "build"))
         return links
 
     def may_switch(self, request: HttpRequest, obj: VectorIndex) -> bool:
