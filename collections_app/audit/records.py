@@ -18,6 +18,7 @@ from collections_app.exceptions import VectorStoreCollectionBroken, VectorStoreC
 from collections_app.models import Chunk, ChunkState, IndexEntry, PhysicalState, VectorIndex
 from collections_app.vectors import as_vector, is_usable
 from collections_app.vectorstores import Record, VectorStore
+from collections_app.vectorstores.values import are_kept
 
 PAGE = 1000
 # Vectors travel as float32 and cosine stores may renormalise them.
@@ -117,7 +118,9 @@ def altered(index: VectorIndex, found: Sequence[Record]) -> tuple[list[int], lis
         if record.id in expected and not _is_same(record.vector, expected[record.id].vector)
     ]
     metadata = [
-        record.id for record in found if record.id in expected and record.metadata != expected[record.id].metadata
+        record.id
+        for record in found
+        if record.id in expected and not are_kept(record.metadata, expected[record.id].metadata)
     ]
     # Metadata belongs to a revision. Only where the document is still at the chunk's was that of one moment compared.
     live = Chunk.objects.filter(pk__in={*vectors, *metadata}, index=index, state=ChunkState.LIVE)

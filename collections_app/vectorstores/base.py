@@ -187,8 +187,9 @@ class VectorStore(ABC):
     def query(self, name: str, vector: Vector, *, limit: int, where: Where | None = None) -> list[Match]:
         """The at most `limit` records most similar to `vector` (float32, shape [d]), most similar first, then by id.
 
-        `where` keeps the records whose metadata matches. Raises FilterNotSupported for what the store cannot express,
-        ProfileMismatch for another dimension, EmbeddingResponseInvalid for a vector without a direction.
+        `where` keeps the records whose metadata, as the store has it (see `fetch`), matches. Raises FilterNotSupported
+        for what the store cannot express, ProfileMismatch for another dimension, EmbeddingResponseInvalid for a vector
+        without a direction.
         """
         if limit < 1:
             raise ValueError(f"limit is {limit}; ask for at least one record")
@@ -204,7 +205,8 @@ class VectorStore(ABC):
         """The records with these ids in the order asked for; ids that are not there are left out.
 
         Vectors come back as they were stored up to rounding: Chroma keeps a unit vector and a length, and multiplies
-        them, so that a number may differ in its last bits. Without `vectors` the arrays are empty.
+        them, so that a number may differ in its last bits. So may one of the metadata, see `values.are_kept`. Without
+        `vectors` the arrays are empty.
         """
         found: list[Record] = []
         for batch in _slices(list(dict.fromkeys(ids)), self.fetch_batch):

@@ -8,12 +8,15 @@ Chroma 1.5.9 differs from the port in these points:
 * Orders exist for numbers only.
 * A comparison with a number looks at whole and at fractional stored numbers, and cuts the operand off towards zero for
   the whole ones: `5.5` equals a stored `5`, and `-5` is not greater than `-5.5`.
+* It reads numbers exactly up to 15 significant digits and some way from zero and from infinity: a longer operand may be
+  read as another one, and not even as the one that was read when the record came.
 * `$contains` compares a list with operands of its own type only.
 * One `where` may bind some 32,000 values, nest some 35 levels deep and have less than 1,000 clauses.
 """
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from collections_app.exceptions import FilterNotSupported
@@ -31,6 +34,9 @@ _OPPOSITES = {"$gt": "$lte", "$lt": "$gte"}
 
 _EXACT_FLOATS = 2**53
 """Beyond it whole numbers and floats no longer correspond one to one."""
+
+_EXACT_DIGITS, _EXACT_EXPONENT = 15, -22
+"""Digits times a power of ten are read with one rounding as long as both are floats without one."""
 
 
 def compile_where(where: Where) -> ChromaWhere:
@@ -138,13 +144,21 @@ def _number(comparison: Comparison) -> ChromaWhere:
 
 
 def _exact(field: str, value: Scalar) -> int | float:
-    """The number, as an integer if it is whole. Raises FilterNotSupported where float and integer no longer agree."""
+    """The number, as an integer if it is whole. Raises FilterNotSupported for one that Chroma may take for another."""
     number = value if isinstance(value, int) else float(value)
     if abs(number) > _EXACT_FLOATS:
         raise FilterNotSupported(
             f"Chroma compares {field} exactly with numbers up to 2^53; {number} is beyond. Filter the answer instead."
         )
-    return int(number) if number == int(number) else number
+    if number == int(number):
+        return int(number)
+    _sign, digits, exponent = Decimal(repr(number)).as_tuple()
+    if len(digits) > _EXACT_DIGITS or int(exponent) < _EXACT_EXPONENT:
+        raise FilterNotSupported(
+            f"Chroma compares {field} exactly with numbers of up to {_EXACT_DIGITS} digits; {number} has more, or "
+            "is too near to zero. Filter the answer instead."
+        )
+    return number
 
 
 def _among(field: str, numbers: Sequence[int | float]) -> ChromaWhere:

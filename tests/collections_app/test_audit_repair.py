@@ -244,6 +244,18 @@ def test_drift_is_found_and_mended_and_nothing_else_is_touched(
     assert len(set(Embedding.objects.values_list("pk", flat=True)) - vectors) == embedded
 
 
+def test_numbers_of_which_the_store_loses_the_last_bits_are_in_step(site: Site) -> None:
+    lost = [8.86237450712011e-275, -23957.515365261122, 1.5212603486793025e-05, -12.070162795213857]
+    fields.declare(site.collection, [{"x": 0.5, "xs": [0.5]}])
+    save(site.collection, "precise", "Precise.", metadata={"x": lost[0], "xs": lost})
+    site.drain(site.collection)
+    (record,) = site.records("precise")
+    assert record.metadata["xs"] != lost, "the store keeps them: nothing to prove"
+    assert site.audit().in_step
+    site.store.upsert(site.name, [Record(record.id, record.vector, {**record.metadata, "xs": [1.0, *lost[1:]]})])
+    assert site.audit().report["findings"] == {"metadata_altered": 1}
+
+
 def test_a_collection_that_was_dropped_is_made_anew_without_embedding(site: Site) -> None:
     site.store.drop(site.name)
     vectors = set(Embedding.objects.values_list("pk", flat=True))

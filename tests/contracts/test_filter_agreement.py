@@ -1,8 +1,9 @@
 """Every way to evaluate a filter keeps the same documents: SQL as a set and as a probe, stores, and the reference."""
 
+import itertools
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from collections_app.metadata import MAX_TEXT, FieldSpec, FieldType, parse_value
 from collections_app.models import Document, MetadataField, MetadataValue
 from collections_app.projection import record_metadata
 from collections_app.vectorstores import Record, VectorStore
+from collections_app.vectorstores.values import are_kept
 from search_app.filter_sql import FilterSQL, Form
 from search_app.filter_store import where_of
 from search_app.filters import OPERATORS, And, Condition, Expression, Not, Operands, Or, Phrase, operators_of
@@ -237,6 +239,7 @@ def test_sql_keeps_what_the_reference_keeps_in_both_forms(shelf: Shelf, case: Ca
 
 @settings(a_fixture_for_all_examples, max_examples=150)
 @given(case=cases(phrases=False))
+@example(Case([{NUMBERS.name: [8.86237450712011e-275]}] * 6, Condition(NUMBERS, "eq", (8.86237450712011e-275,))))
 def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
     shelf: Shelf, lasting_store: VectorStore, case: Case
 ) -> None:
@@ -244,7 +247,7 @@ def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
     event(f"translatable: {where is not None and lasting_store.can_filter(where)}")
     assume(where is not None)
     assert where is not None
-    assume(lasting_store.can_filter(where))
+    assume(lasting_store.can_filter(where) and not in_the_last_bits(case))
     shelf.put(case.rows)
     name = collection_of(lasting_store)
     metadata = record_metadata([document.pk for document in shelf.documents])
@@ -253,6 +256,24 @@ def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
     matches = lasting_store.query(name, vector(1), limit=100, where=where)
 
     assert {match.id for match in matches} & metadata.keys() == shelf.wanted(case)
+
+
+def in_the_last_bits(case: Case) -> bool:
+    """Say whether two numbers of a case differ in no more than what a store may lose of them, see `are_kept`."""
+    numbers = {value for row in case.rows for values in row.values() for value in values if isinstance(value, float)}
+    numbers.update(numbers_of(case.expression))
+    return any(are_kept({"": one}, {"": other}) for one, other in itertools.combinations(numbers, 2))
+
+
+def numbers_of(expression: Expression) -> Iterator[float]:
+    match expression:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from numbers_of(part)
+        case Not(part):
+            yield from numbers_of(part)
+        case Condition():
+            yield from (value for value in expression.values if isinstance(value, float))
 
 
 _names: dict[int, str] = {}

@@ -74,6 +74,25 @@ def test_numbers_compare_as_numbers_whole_or_not(filled: Filled) -> None:
     assert {where: filled.kept(where) for where in comparisons} == {where: meant(where) for where in comparisons}
 
 
+@pytest.mark.parametrize("number", [8.86237450712011e-275, -12.070162795213857, 1.5e-40, 0.1 + 0.2, 5e-324])
+def test_numbers_that_a_store_may_take_for_others_are_refused(store: VectorStore, name: str, number: float) -> None:
+    store.create(spec(name))
+    store.upsert(name, [Record(1, vector(1), {"field": number}), Record(2, vector(2), {"field": 0.25})])
+    for where in (
+        *(Comparison("field", op, number) for op in Operator if one_value(op)),
+        Comparison("field", Operator.IN, (0.25, number)),
+    ):
+        if store.can_filter(where):
+            kept = {match.id for match in store.query(name, vector(1), limit=2, where=where)}
+            assert (where, kept) == (
+                where,
+                {pk for pk, own in ((1, number), (2, 0.25)) if matches(where, {"field": own})},
+            )
+        else:
+            with pytest.raises(FilterNotSupported, match="15 digits"):
+                store.query(name, vector(1), limit=2, where=where)
+
+
 @pytest.mark.parametrize("op", [Operator.IN, Operator.NIN])
 @pytest.mark.parametrize("numbers", [(5,), (5.5,), (0, 5.0, 6), (-5.5, 5, 0.5), (1, 1.0), (999,)])
 def test_numbers_are_among_several_or_not(filled: Filled, op: Operator, numbers: tuple[float, ...]) -> None:
