@@ -45,7 +45,7 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
         return Asked(scope, Member(words, None), watch, renewed)
     try:
         with watch.step("embed"):
-            vector = query_vector(index, query)
+            vector = query_vector(index, query, meanwhile=None if request.mode is Mode.SEMANTIC else words.score)
     except QuestionNotEmbedded as error:
         return Asked(scope, Member(words, None), watch, (because(error.code), because(Code.WORDS_ALONE), *renewed))
     semantic = SemanticLeg(scope, vector, watch, words)

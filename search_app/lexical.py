@@ -22,7 +22,7 @@ from search_app.stopwatch import Round, Stopwatch
 class LexicalLeg:
     """Finds the documents in scope that have words of `question`. It needs neither the store nor the embedder.
 
-    `scores` are those of its last run.
+    `scores` are those that were read last.
     """
 
     scope: Scope
@@ -53,10 +53,13 @@ class LexicalLeg:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
         ranking.forget(document_ids)
         in_scope = list(self.scope.documents().filter(pk__in=document_ids).values_list("pk", flat=True))
-        self._offer(ranking, self.score().among(self._chunks_of(in_scope)))
+        self._offer(ranking, self._score_now().among(self._chunks_of(in_scope)))
 
     def score(self) -> Scores:
-        """Return the scores of all passages of the index that have any of the words now, and keep them."""
+        """Return the scores of all passages of the index that have any of the words; they are read once."""
+        return self._score_now() if self.scores is None else self.scores
+
+    def _score_now(self) -> Scores:
         with self.watch.step("words"):
             self.scores = search_words(self.scope.index.pk, self.question)
         return self.scores

@@ -1,9 +1,14 @@
 """Questions as vectors: embedded by the profile of the index that is searched, and remembered for a while."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import lru_cache
 
 import numpy as np
+from django.conf import settings
 from numpy.typing import NDArray
 
 from collections_app import outages
@@ -42,18 +47,31 @@ class QuestionNotEmbedded(VectorsiteError):
         self.code = code
 
 
-def query_vector(index: VectorIndex, text: str) -> NDArray[np.float32]:
+class _FailedMeanwhile(Exception):
+    """What was done meanwhile raised `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def query_vector(
+    index: VectorIndex, text: str, *, meanwhile: Callable[[], object] | None = None
+) -> NDArray[np.float32]:
     """Return the unit vector, float32 [d], of a question; a remembered one needs no embedder.
 
-    It is charged to the collection of the index that asks first, and refused where a budget has no room for it. The
-    index's profile was read a moment ago: only one that was paused then is looked at again. An outage is noted for all
-    processes, which then leave the embedder alone until it works again. Raises QuestionNotEmbedded, whatever the
+    What else has to be done can be done `meanwhile`, in this thread, while the model is at work in another; where there
+    is nothing to wait for, it is not done. What it raises is raised.
+
+    The vector is charged to the collection of the index that asks first, and refused where a budget has no room for it.
+    The index's profile was read a moment ago: only one that was paused then is looked at again. An outage is noted for
+    all processes, which then leave the embedder alone until it works again. Raises QuestionNotEmbedded, whatever the
     embedder does.
     """
     key = (index.profile.fingerprint, text)
     vector = _recent.get(key)
     if vector is None:
-        vector = _embed(index, [text], lambda embedder: embedder.embed_query(text))
+        vector = _embed(index, [text], lambda embedder: embedder.embed_query(text), meanwhile=meanwhile)
         _recent.put(key, vector)
     return vector
 
@@ -80,6 +98,7 @@ def _embed(
     embed: Callable[[Embedder], NDArray[np.float32]],
     *,
     shape: tuple[int, ...] = (),
+    meanwhile: Callable[[], object] | None = None,
 ) -> NDArray[np.float32]:
     profile = index.profile
     if profile.paused_until is not None and outages.is_paused(profile):
@@ -90,10 +109,12 @@ def _embed(
         if not account.has_room(embedder, texts):
             raise QuestionNotEmbedded(Code.BUDGET_USED_UP)
         with account.charged(texts, later=True):
-            vectors = embed(embedder)
+            vectors = _beside(meanwhile, embed, embedder) if meanwhile else embed(embedder)
         return _checked(vectors, profile, shape)
     except QuestionNotEmbedded:
         raise
+    except _FailedMeanwhile as failed:
+        raise failed.error from None
     except NoModelForQuestions as error:
         raise QuestionNotEmbedded(Code.NO_QUESTION_MODEL) from error
     except Exception as error:
@@ -103,6 +124,25 @@ def _embed(
             # Whether it fails at this question alone, a worker finds out at once.
             outages.doubt(profile, error)
         raise QuestionNotEmbedded(_code_of(error)) from error
+
+
+def _beside(
+    meanwhile: Callable[[], object], embed: Callable[[Embedder], NDArray[np.float32]], embedder: Embedder
+) -> NDArray[np.float32]:
+    # In a copy of this thread's context, so that its meter counts the call. SQL is left to this thread, which has the
+    # connection, and perhaps a transaction.
+    begun = _threads(os.getpid()).submit(copy_context().run, embed, embedder)
+    try:
+        meanwhile()
+    except Exception as error:
+        raise _FailedMeanwhile(error) from error
+    return begun.result()
+
+
+@lru_cache(maxsize=1)
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process, not those of the one that it was forked from: as many as wait at most."""
+    return ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="question")
 
 
 def _checked(vector: NDArray[np.float32], profile: EmbeddingProfile, shape: tuple[int, ...]) -> NDArray[np.float32]:

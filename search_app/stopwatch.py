@@ -19,19 +19,27 @@ class Round:
 
 
 class Stopwatch:
-    """Adds up how long each named step took, since a step may come more than once, and keeps the rounds."""
+    """Adds up how long each named step took, since a step may come more than once, and keeps the rounds.
+
+    A step within another one counts for itself alone, so that all together took no longer than the clock says.
+    """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self._within = 0.0
         self._rounds: list[Round] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start, around = time.perf_counter(), self._within
+        self._within = 0.0
+        self._seconds.setdefault(name, 0.0)
         try:
             yield
         finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
+            took = time.perf_counter() - start
+            self._seconds[name] += took - self._within
+            self._within = around + took
 
     def note(self, round_: Round) -> None:
         self._rounds.append(round_)

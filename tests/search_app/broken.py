@@ -1,5 +1,6 @@
 """Stores and embedders that are out of order, each in its way; settings name them by their path."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -106,3 +107,14 @@ class ShortEmbedder(MeaninglessHashEmbedder):
 
     def embed_query(self, text: str) -> Any:
         return super().embed_query(text)[:-1]
+
+
+class PatientEmbedder(MeaninglessHashEmbedder):
+    """Answers when it may, and not if it may not soon."""
+
+    may_answer = threading.Event()
+
+    def _embed(self, inputs: list[str]) -> Any:
+        if not self.may_answer.wait(2):
+            raise EmbedderUnavailable("Nobody allowed an answer.")
+        return super()._embed(inputs)

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AnonymousUser
 from collections_app import projection
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.exceptions import InvalidSearchRequest
+from collections_app.lexical import Scores
+from collections_app.lexical_reading import search_words
 from collections_app.models import (
     AccessLevel,
     Chunk,
@@ -22,7 +24,7 @@ from collections_app.models import (
 from collections_app.vectors import as_vector
 from collections_app.vectorstores import Match, load_vector_store
 from collections_app.vectorstores.memory import InMemoryVectorStore
-from search_app import order
+from search_app import lexical, order
 from search_app.leg import Measure
 from search_app.planner import Strategy
 from search_app.search import MOST_RESULTS, Mode
@@ -258,7 +260,20 @@ def test_a_grant_withdrawn_while_the_question_was_embedded_hides_every_result(
         return genuine(embedder, text)
 
     monkeypatch.setattr(MeaninglessHashEmbedder, "embed_query", withdraw)
-    assert ask(films, "space", user=AnonymousUser()).hits == []
+    assert ask(films, "space", user=AnonymousUser(), mode=Mode.SEMANTIC).hits == []
+
+
+def test_a_grant_withdrawn_while_words_were_read_hides_every_result(
+    films: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def withdraw(index_id: int, question: str) -> Scores:
+        Collection.objects.filter(pk=films.pk).update(visibility="private")
+        return search_words(index_id, question)
+
+    monkeypatch.setattr(lexical, "search_words", withdraw)
+    for mode in (Mode.HYBRID, Mode.LEXICAL):
+        Collection.objects.filter(pk=films.pk).update(visibility="public")
+        assert ask(films, "space", user=AnonymousUser(), mode=mode).hits == []
 
 
 def test_the_answer_explains_itself(library: Collection, ask_the_store: Callable[..., None]) -> None:
@@ -268,7 +283,7 @@ def test_the_answer_explains_itself(library: Collection, ask_the_store: Callable
     assert response.plan.kept
     assert (response.plan.kept.documents, response.plan.kept.of_documents) == (20, 60)
     assert response.total_estimate == 20
-    assert list(response.timings) == ["embed", "count", "store", "check", "words", "fuse", "read"]
+    assert list(response.timings) == ["embed", "words", "count", "store", "check", "fuse", "read"]
     assert all(milliseconds >= 0 for milliseconds in response.timings.values())
 
 
