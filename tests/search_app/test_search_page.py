@@ -526,3 +526,19 @@ def test_more_like_this_says_what_it_is_like_and_a_typed_question_takes_its_plac
     asked = client.get(f"/?q=thief&like={identity}&collection=films&filters_of=films")
     assert asked.headers["Location"] == "/?q=thief&collection=films"
     assert f"?collection=films&like={identity}" in " ".join(Page(client.get(f"/documents/{identity}/")).links())
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_do_something_is_told_so_in_a_page_of_the_site(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("reader"))
+    response = client.get("/demo/")
+    assert response.status_code == 403
+    assert "Your account may not do this." in Page(response).text
+
+
+def test_a_form_that_has_expired_says_what_to_do() -> None:
+    response = Client(enforce_csrf_checks=True).post("/login/", {"username": "reader", "password": "secret"})
+    assert response.status_code == 403
+    assert "Go back, reload the page, and send it again." in Page(response).text
