@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import translation
 
 from collections_app import services, sources
@@ -75,6 +76,33 @@ def test_every_list_and_every_page_opens(filled: Collection, admin_client: Clien
                 assert admin_client.get(page(row, "live")).status_code == 200, row
             opened += 1
     assert opened > len(REGISTERED)
+
+
+def test_every_page_has_one_main_landmark(filled: Collection, admin_client: Client, client: Client) -> None:
+    opened = {address: text_of(admin_client.get(address)) for address in _pages_of_every_kind(filled)}
+    admin_client.logout()
+    opened["login"] = text_of(admin_client.get("/admin/login/"))
+    landmarks = {address: (text.count("<main"), text.count("</main>")) for address, text in opened.items()}
+    assert landmarks == dict.fromkeys(opened, (1, 1))
+
+
+def _pages_of_every_kind(collection: Collection) -> list[str]:
+    return [
+        reverse("admin:index"),
+        list_page(Document),
+        f"{list_page(Document)}add/",
+        f"{list_page(Collection)}add/",
+        page(collection),
+        page(collection, "delete"),
+        page(collection, "history"),
+        page(collection, "rebuild"),
+        page(User.objects.get(username="admin"), "history"),
+        page(User.objects.get(username="admin"), "delete"),
+        *(
+            reverse(f"admin:{name}")
+            for name in ("collections_app_lab", "collections_app_usage_changelist", "password_change")
+        ),
+    ]
 
 
 def test_actions_that_have_nothing_to_do_are_not_offered(filled: Collection, admin_client: Client) -> None:
