@@ -1,14 +1,14 @@
 import gc
 
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
 
 
 class CollectionsConfig(AppConfig):
     """The write side: bytes -> text -> SQL -> vectors."""
 
     name = "collections_app"
-    verbose_name = _("Collections")
+    # Where the trail of links at the top of every page of the administration begins.
+    verbose_name = "Vectorsite"
 
     def ready(self) -> None:
         from collections_app import checks  # noqa: F401 - importing registers the checks

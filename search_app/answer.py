@@ -31,7 +31,7 @@ from search_app.parameters import Parameters
 from search_app.question import ParsedQuestion, parse_question
 from search_app.request import Likeness
 from search_app.results import Result, results_of
-from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, search
+from search_app.search import PAGE_SIZE, Mode, SearchRequest, SearchResponse, facets_of_everything, search
 from search_app.sorting import CREATED, TITLE, UPDATED, parse_sort
 
 _EXAMPLES = 4
@@ -149,7 +149,12 @@ def answer(collections: Sequence[Collection], parameters: Parameters, user: User
     unfiltered_url = _url(parameters.without_filters().asking(question.text, like=parameters.like))
     chips = set_filters(parameters, asked.fields, question.filters)
     if not (request.is_question or chips or request.sort):
-        return Answer(state=State.WELCOME, facts=_facts(collections, parameters), progress=progress)
+        return Answer(
+            state=State.WELCOME,
+            facts=_facts(collections, parameters),
+            facets=facets_of_everything(request),
+            progress=progress,
+        )
     try:
         response = search(request)
     except InvalidSearchRequest as error:

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection as Sized
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -48,13 +48,17 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """The buckets of one field. Where `is_filtered`, a filter of the field is set."""
+    """The buckets of one field. Where `is_filtered`, a filter of the field is set.
+
+    Unless `is_whole`, documents were left out: a value without a bucket may be among them.
+    """
 
     name: str
     label: str
     type: FieldType
     buckets: Sequence[Bucket]
     is_filtered: bool = False
+    is_whole: bool = True
 
 
 class Among(StrEnum):
@@ -95,6 +99,8 @@ def facets_of_all(documents: int, scopes: Sequence[Scope]) -> Facets:
         found += count_facets(documents_in(others), own, filtered=(name,))
     place = {declared.name: position for position, declared in reversed(list(enumerate(fields)))}
     among = Among.ALL if documents <= MOST_COUNTED else Among.NEWEST
+    if among is Among.NEWEST:
+        found = [replace(facet, is_whole=False) for facet in found]
     return Facets(min(documents, MOST_COUNTED), among, fields=sorted(found, key=lambda facet: place[facet.name]))
 
 

@@ -183,8 +183,9 @@ def _choices(key: str, values: Sequence[str], given: Mapping[str, list[str]], fa
     is_flag = bool(facet and facet.type is FieldType.BOOLEAN) or tuple(values) == ("true", "false")
     chosen = {value.lower() if is_flag else value for value in given[key]}
     counts = {as_parameter(bucket.value): bucket.count for bucket in facet.buckets} if facet else {}
-    # Of a field that is filtered, and beyond the most frequent values, nothing is known of what was not counted.
-    is_known = facet is not None and not facet.is_filtered and len(counts) < MOST_VALUES
+    # Of a field that is filtered, among some of the documents, and beyond the most frequent values, nothing is
+    # known of what was not counted.
+    is_known = facet is not None and facet.is_whole and not facet.is_filtered and len(counts) < MOST_VALUES
     labels = {"true": in_words(True), "false": in_words(False)} if is_flag else {}
     found = [
         Choice(

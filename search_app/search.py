@@ -11,7 +11,7 @@ from collections_app.models import ActivityKind, IndexState, VectorIndex
 from collections_app.prepared import Many, prepared
 from search_app.browsing import documents_in, list_passages
 from search_app.degradation import Code, Degradation, because
-from search_app.facets import facets_of_all, facets_of_best
+from search_app.facets import MOST_COUNTED, Among, Facets, facets_of_all, facets_of_best
 from search_app.leg import Measure
 from search_app.legs import Asked, legs_for
 from search_app.order import Order
@@ -41,6 +41,7 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "clean_query",
+    "facets_of_everything",
     "search",
 ]
 
@@ -123,6 +124,17 @@ def _are_dropped(indexes: Sequence[VectorIndex]) -> bool:
     return bool(dropped.rows(indexes=[index.pk for index in indexes]))
 
 
+def facets_of_everything(request: SearchRequest) -> Facets:
+    """Count all documents of the collections that the filter keeps, whatever is asked, without listing any.
+
+    Raises InvalidSearchRequest for collections that the user may not read.
+    """
+    scopes = _scopes(request, _serving_indexes(request))
+    if not scopes:
+        return Facets(0, Among.ALL)
+    return facets_of_all(documents_in(scopes).order_by()[: MOST_COUNTED + 1].count(), scopes)
+
+
 def _answer(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchResponse:
     if not request.is_question:
         return _list(request, indexes)
@@ -162,7 +174,7 @@ def _degraded(asked: Sequence[Asked]) -> tuple[Degradation, ...]:
 
 def _list(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchResponse:
     watch = Stopwatch()
-    scopes = [Scope(index, request.user, request.filter) for index in indexes]
+    scopes = _scopes(request, indexes)
     documents = documents_in(scopes)
     with watch.step("count"):
         total = documents.order_by().count()
@@ -180,3 +192,7 @@ def _list(request: SearchRequest, indexes: Sequence[VectorIndex]) -> SearchRespo
         facets=facets,
         timings=watch.timings,
     )
+
+
+def _scopes(request: SearchRequest, indexes: Sequence[VectorIndex]) -> list[Scope]:
+    return [Scope(index, request.user, request.filter) for index in indexes]

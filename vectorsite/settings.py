@@ -412,6 +412,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 
 LANGUAGE_CODE = env.language_code
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+FORMAT_MODULE_PATH = ["vectorsite.formats"]
 LOCALE_PATHS = [BASE_DIR / "vectorsite" / "locale"]
 USE_I18N = True
 USE_TZ = True

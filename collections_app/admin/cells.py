@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -182,6 +182,19 @@ def language(code: str) -> str:
 
 def pretty_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False, default=str)
+
+
+def field_value(value: Any) -> str:
+    """Return a value of a declared field as people write it."""
+    match value:
+        case bool():
+            return gettext("Yes") if value else gettext("No")
+        case datetime():
+            return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        case date():
+            return date_format(value, "DATE_FORMAT")
+        case _:
+            return str(value)
 
 
 def code(text: str) -> SafeString:

@@ -152,12 +152,12 @@ class MetadataFieldAdmin(ReadOnlyAdmin):
 
     def panels(self, request: HttpRequest, obj: MetadataField) -> list[Panel]:
         values = MetadataValue.objects.filter(field=obj).order_by().values_list(obj.type)
-        common = values.annotate(number=Count("pk")).order_by("-number")[:20]
+        common = values.annotate(number=Count("pk")).order_by("-number", obj.type)[:20]
         return [
             Panel(
                 title=_("Most frequent values"),
                 headers=[_("Value"), _("Documents")],
-                rows=[[str(value), cells.count(number)] for value, number in common],
+                rows=[[cells.field_value(value), cells.count(number)] for value, number in common],
                 empty=_("No document has a value in this field."),
             )
         ]
@@ -179,4 +179,4 @@ class MetadataValueAdmin(EndlessAdmin):
 
     @display(description=gettext_lazy("value"))
     def shown_value(self, obj: MetadataValue) -> str:
-        return cells.shortened(str(obj.value), 120)
+        return cells.shortened(cells.field_value(obj.value), 120)

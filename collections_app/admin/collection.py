@@ -150,6 +150,11 @@ class CollectionAdmin(ServiceDeletion, SiteAdmin):
 
     # --- page ---
 
+    def can_act(self, obj: Any, action: str) -> bool:
+        if action != "retry_failures":
+            return True
+        return IndexEntry.objects.filter(index__collection=obj, state=EntryState.FAILED).exists()
+
     def facts(self, request: HttpRequest, obj: Any) -> list[Fact]:
         index = obj.serving_index
         numbers = [

@@ -36,6 +36,9 @@ class ProfileComparisonAdmin(SiteAdmin):
         "collection", "sample", "depth", "questions_name", "asked_by", "created_at", "started_at", "finished_at",
     ]  # fmt: skip
 
+    def can_act(self, obj: ProfileComparison, action: str) -> bool:
+        return action != "stop" or obj.finished_at is None
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProfileComparison]:
         rows: QuerySet[ProfileComparison] = super().get_queryset(request).filter(collection__deleted_at=None)
         return rows.defer("questions")

@@ -223,7 +223,7 @@ def _failures_panel(indexes: QuerySet[VectorIndex], readable: QuerySet[Collectio
     ]
     return Panel(
         title=_("What failed"),
-        headers=["", _("What"), _("Collection"), _("Reason")],
+        headers=[_("Kind"), _("What"), _("Collection"), _("Reason")],
         rows=rows,
         more=cells.list_url(IndexEntry, state__exact=EntryState.FAILED) if len(entries) == LATEST else "",
         empty=_("Nothing has failed."),

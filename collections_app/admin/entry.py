@@ -78,6 +78,9 @@ class IndexEntryAdmin(EndlessAdmin):
             Fact(_("Chunks"), obj.chunk_count),
         ]
 
+    def can_act(self, obj: IndexEntry, action: str) -> bool:
+        return action != "retry_failures" or obj.state == EntryState.FAILED
+
     def is_settling(self, obj: IndexEntry) -> bool:
         return obj.state == EntryState.PENDING
 

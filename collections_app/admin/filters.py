@@ -86,7 +86,7 @@ class PresenceFilter(DropdownFilter):
 
 
 class FromFileFilter(PresenceFilter):
-    title = gettext_lazy("has a source file")
+    title = gettext_lazy("source file")
     parameter_name = "from_file"
     column = "source_file"
 

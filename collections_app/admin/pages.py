@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import DecimalField, Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -18,6 +18,7 @@ from unfold.views import ChangeList
 
 from collections_app.admin.cells import NOTHING, change_url, list_url, moment, trail_action, trail_details
 from collections_app.admin.scope import CollectionScope
+from collections_app.forms.numbers import ExactDecimalField
 from collections_app.models import TrailRecord
 
 PANEL_ROWS = 50
@@ -110,6 +111,8 @@ class SiteAdmin(QuickList, CollectionScope, ModelAdmin):
     change_form_outer_before_template = "collections_app/admin/overview.html"
     change_form_outer_after_template: str | None = "collections_app/admin/panels.html"
 
+    formfield_overrides = {DecimalField: {"form_class": ExactDecimalField}}
+
     class Media:
         js = ["collections_app/live.js"]
 
@@ -123,6 +126,10 @@ class SiteAdmin(QuickList, CollectionScope, ModelAdmin):
 
     def panels(self, request: HttpRequest, obj: Any) -> Sequence[Panel]:
         return ()
+
+    def can_act(self, obj: Any, action: str) -> bool:
+        """Return whether `action`, one of `object_actions`, can do anything with `obj` as it is now."""
+        return True
 
     def is_settling(self, obj: Any) -> bool:
         """Return whether something is still going on with `obj`, so that its page refreshes itself."""
@@ -142,7 +149,11 @@ class SiteAdmin(QuickList, CollectionScope, ModelAdmin):
         if not self.may_write(request, obj):
             return []
         actions = self.get_actions(request)
-        return [Button(name, str(actions[name][2])) for name in self.object_actions if name in actions]
+        return [
+            Button(name, str(actions[name][2]))
+            for name in self.object_actions
+            if name in actions and self.can_act(obj, name)
+        ]
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         obj = kwargs.get("obj")

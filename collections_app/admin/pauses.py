@@ -43,6 +43,9 @@ class Resumable:
         opts = self.opts  # type: ignore[attr-defined]
         return bool(request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}"))
 
+    def can_act(self, obj: Any, action: str) -> bool:
+        return action != "resume_now" or obj.paused_until is not None
+
     @display(description=gettext_lazy("state"), ordering="paused_until")
     def pause_state(self, obj: Any) -> str:
         return pause_tag(obj)

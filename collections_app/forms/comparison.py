@@ -6,7 +6,11 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext, gettext_lazy
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectMultipleWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+)
 
 from collections_app.comparison import Wish, check
 from collections_app.evaluation.judged import JudgedQuestion, parse_questions
@@ -22,12 +26,15 @@ class ComparisonForm(forms.Form):
     """What to compare by what. What it would take is estimated first, and it is started then."""
 
     collection = forms.ModelChoiceField(
-        label=gettext_lazy("Collection"), queryset=Collection.objects.none(), widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Collection"),
+        queryset=Collection.objects.none(),
+        empty_label=gettext_lazy("Choose a collection"),
+        widget=UnfoldAdminSelectWidget,
     )
     profiles = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Embedding profiles"),
         queryset=EmbeddingProfile.objects.all(),
-        widget=UnfoldAdminSelectMultipleWidget,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     sample = forms.IntegerField(
         label=gettext_lazy("Documents in the sample"),

@@ -21,7 +21,10 @@ class TaggingForm(forms.Form):
     """Which field of the selected documents is changed, and how."""
 
     field = forms.ModelChoiceField(
-        label=gettext_lazy("Field"), queryset=MetadataField.objects.none(), widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Field"),
+        queryset=MetadataField.objects.none(),
+        empty_label=gettext_lazy("Choose a field"),
+        widget=UnfoldAdminSelectWidget,
     )
     operation = forms.ChoiceField(
         label=gettext_lazy("What is done"), choices=OPERATIONS, widget=UnfoldAdminSelectWidget

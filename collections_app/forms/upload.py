@@ -63,7 +63,10 @@ class UploadForm(forms.Form):
     """Files for a collection, and for tables which column is what."""
 
     collection = forms.ModelChoiceField(
-        label=gettext_lazy("Collection"), queryset=Collection.objects.none(), widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Collection"),
+        queryset=Collection.objects.none(),
+        empty_label=gettext_lazy("Choose a collection"),
+        widget=UnfoldAdminSelectWidget,
     )
     uploads = MultipleFileField(
         label=gettext_lazy("Files"), allow_empty_file=True, widget=MultipleFileInput({"class": "vs-files"})

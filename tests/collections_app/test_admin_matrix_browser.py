@@ -10,7 +10,7 @@ from tests.conftest import Drain
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-# How Unfold lays out its frame is its own: it has no main landmark, which axe calls moderate.
+# How Unfold lays out its frame is its own: some of it is in no landmark, which axe calls moderate.
 SERIOUS = ("serious", "critical")
 # Django's own way to choose one of many rows has no name beside its label.
 OF_LIBRARIES = ("aria-input-field-name",)

@@ -1,5 +1,7 @@
 """Every model has its pages in the admin, and they stay quick."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -8,15 +10,21 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import translation
 
 from collections_app import services, sources
+from collections_app.admin import cells
 from collections_app.admin.pages import SiteAdmin
 from collections_app.models import (
     Activity,
+    Budget,
     Chunk,
     Collection,
     Document,
     Embedding,
+    EmbeddingProfile,
+    EntryState,
     Import,
     ImportItem,
     ImportOrigin,
@@ -28,11 +36,13 @@ from collections_app.models import (
     LexicalSegment,
     LexicalTombstone,
     MetadataValue,
+    ProfileComparison,
     Segment,
     SourceFile,
     TrailRecord,
     User,
     VectorIndex,
+    VectorStoreStatus,
 )
 from tests.collections_app.admin_pages import fill_site, list_page, page, text_of
 from tests.conftest import Drain, save
@@ -66,6 +76,66 @@ def test_every_list_and_every_page_opens(filled: Collection, admin_client: Clien
                 assert admin_client.get(page(row, "live")).status_code == 200, row
             opened += 1
     assert opened > len(REGISTERED)
+
+
+def test_every_page_has_one_main_landmark(filled: Collection, admin_client: Client, client: Client) -> None:
+    opened = {address: text_of(admin_client.get(address)) for address in _pages_of_every_kind(filled)}
+    admin_client.logout()
+    opened["login"] = text_of(admin_client.get("/admin/login/"))
+    landmarks = {address: (text.count("<main"), text.count("</main>")) for address, text in opened.items()}
+    assert landmarks == dict.fromkeys(opened, (1, 1))
+
+
+def _pages_of_every_kind(collection: Collection) -> list[str]:
+    return [
+        reverse("admin:index"),
+        list_page(Document),
+        f"{list_page(Document)}add/",
+        f"{list_page(Collection)}add/",
+        page(collection),
+        page(collection, "delete"),
+        page(collection, "history"),
+        page(collection, "rebuild"),
+        page(User.objects.get(username="admin"), "history"),
+        page(User.objects.get(username="admin"), "delete"),
+        *(
+            reverse(f"admin:{name}")
+            for name in ("collections_app_lab", "collections_app_usage_changelist", "password_change")
+        ),
+    ]
+
+
+def test_actions_that_have_nothing_to_do_are_not_offered(filled: Collection, admin_client: Client) -> None:
+    def offers(row: Model, action: str) -> bool:
+        return f'name="action" value="{action}"' in text_of(admin_client.get(page(row)))
+
+    entries = IndexEntry.objects.order_by("pk")
+    assert offers(entries.get(state=EntryState.FAILED), "retry_failures")
+    assert not offers(entries.filter(state=EntryState.INDEXED)[0], "retry_failures")
+    assert offers(filled, "retry_failures")
+    entries.update(state=EntryState.INDEXED)
+    assert not offers(filled, "retry_failures")
+    assert offers(filled, "resync")
+    assert offers(VectorStoreStatus.objects.get(), "resume_now")
+    assert not offers(EmbeddingProfile.objects.all()[0], "resume_now")
+    ended, asked = ProfileComparison.objects.order_by("-finished_at")[:2]
+    assert (offers(ended, "stop"), offers(asked, "stop")) == (ended.finished_at is None, asked.finished_at is None)
+    assert not offers(ended if ended.finished_at else asked, "stop")
+
+
+def test_large_numbers_are_grouped_and_shown_without_zeros(filled: Collection, admin_client: Client) -> None:
+    assert 'value="1000000"' in text_of(admin_client.get(page(Budget.objects.get())))
+    assert "1,000,000" in text_of(admin_client.get(list_page(Budget)))
+    assert "1,000,000" in text_of(admin_client.get(list_page(Budget), headers={"Accept-Language": "zh-Hans"}))
+
+
+def test_values_of_fields_are_shown_as_people_write_them() -> None:
+    with translation.override("en"):
+        assert [cells.field_value(value) for value in (True, False, 3, "text")] == ["Yes", "No", "3", "text"]
+        assert cells.field_value(date(2024, 3, 5)) == "March 5, 2024"
+        assert cells.field_value(datetime(2024, 3, 5, 12, tzinfo=UTC)) == "March 5, 2024, noon"
+    with translation.override("zh-hans"):
+        assert cells.field_value(True) == "是"
 
 
 def test_every_list_can_be_searched_and_sorted_by_every_column(filled: Collection, admin_client: Client) -> None:

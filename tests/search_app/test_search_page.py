@@ -9,7 +9,7 @@ from django.test import Client, override_settings
 
 from collections_app import ledger, projection, services
 from collections_app.models import Collection, IndexEntry, User
-from search_app import planner
+from search_app import facets, planner, search
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import declare
 
@@ -450,6 +450,37 @@ def test_values_can_be_ticked_and_say_how_many_documents_have_them(
     assert ticks(response) == [("red", "20", True), ("blue", "", False)]
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_before_a_question_all_documents_are_counted(
+    client: Client, films: Collection, library: Collection, headers: dict[str, str]
+) -> None:
+    response = client.get("/", {"collection": "library"}, headers=headers)
+    assert "Counted in 60 documents" in Page(response).text
+    assert ticks(response) == [("blue", "40", False), ("red", "20", False)]
+    page = Page(client.get("/", {"collection": "films"}, headers=headers))
+    assert "?collection=films&year__gte=1970&year__lt=1980" in page.links()
+
+
+def test_what_was_not_counted_is_not_said_to_be_nowhere(
+    client: Client, library: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(library, "the first again", "Of one more colour.", metadata={"colour": "green"})
+    monkeypatch.setattr(facets, "MOST_COUNTED", 1)
+    monkeypatch.setattr(search, "MOST_COUNTED", 1)
+    response = client.get("/", {"collection": "library"})
+    assert "Counted in the 1 newest documents" in Page(response).text
+    assert {count for _value, count, _ticked in ticks(response)} <= {"", "1"}
+
+
+def test_a_collection_without_documents_counts_nothing_and_leads_staff_on(client: Client) -> None:
+    declare(services.create_collection("Empty"), year="integer", read="boolean")
+    page = get(client)
+    assert "Counted in" not in page.text
+    assert "/admin/" not in page.links()
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    assert len(get(client).links("/admin/")) == 2
+
+
 def test_ranges_of_numbers_are_two_filters(client: Client, films: Collection) -> None:
     page = get(client, q="space", collection="films")
     assert "?q=space&collection=films&year__gte=1970&year__lt=1980" in page.links()
@@ -495,3 +526,19 @@ def test_more_like_this_says_what_it_is_like_and_a_typed_question_takes_its_plac
     asked = client.get(f"/?q=thief&like={identity}&collection=films&filters_of=films")
     assert asked.headers["Location"] == "/?q=thief&collection=films"
     assert f"?collection=films&like={identity}" in " ".join(Page(client.get(f"/documents/{identity}/")).links())
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_do_something_is_told_so_in_a_page_of_the_site(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("reader"))
+    response = client.get("/demo/")
+    assert response.status_code == 403
+    assert "Your account may not do this." in Page(response).text
+
+
+def test_a_form_that_has_expired_says_what_to_do() -> None:
+    response = Client(enforce_csrf_checks=True).post("/login/", {"username": "reader", "password": "secret"})
+    assert response.status_code == 403
+    assert "Go back, reload the page, and send it again." in Page(response).text

@@ -1,0 +1,1 @@
+"""Formats of numbers and dates that differ from those that Django has for a language."""
