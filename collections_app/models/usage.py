@@ -144,7 +144,7 @@ class Budget(PublicModel):
         help_text=_("Leave empty for all that the profile embeds."),
     )
     period = models.CharField(_("period"), max_length=5, choices=BudgetPeriod.choices, default=BudgetPeriod.MONTH)
-    unit = models.CharField(_("in"), max_length=6, choices=BudgetUnit.choices, default=BudgetUnit.TOKENS)
+    unit = models.CharField(_("unit"), max_length=6, choices=BudgetUnit.choices, default=BudgetUnit.TOKENS)
     amount = models.DecimalField(
         _("amount"), max_digits=18, decimal_places=6, validators=[MinValueValidator(Decimal(0))]
     )
@@ -163,7 +163,9 @@ class Budget(PublicModel):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(profile__isnull=False) | Q(collection__isnull=False), name="budget_of_something"
+                condition=Q(profile__isnull=False) | Q(collection__isnull=False),
+                name="budget_of_something",
+                violation_error_message=_("Choose a profile, a collection, or both: a budget is for something."),
             ),
         ]
 
@@ -172,8 +174,6 @@ class Budget(PublicModel):
 
     def clean(self) -> None:
         """Refuse what could never hold or never be reached; take the currency of the profile where none is given."""
-        if self.profile is None and self.collection is None:
-            raise ValidationError(gettext("Choose a profile, a collection, or both: a budget is for something."))
         if self.unit == BudgetUnit.TOKENS:
             self.currency = ""
             return

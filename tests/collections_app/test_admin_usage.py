@@ -173,6 +173,7 @@ def test_a_budget_that_could_not_hold_is_refused_with_the_remedy(
         form["profile"] = profile.pk
     answer = admin_client.post(reverse("admin:collections_app_budget_add"), form)
     assert remedy in text_of(answer)
+    assert "is violated" not in text_of(answer)
     assert not Budget.objects.exists()
 
 
