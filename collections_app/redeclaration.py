@@ -30,9 +30,9 @@ def check_fit(field: MetadataField) -> None:
             misfits += 1
             first = first or f"the document {key!r}: {error}"
     if misfits:
-        have = "document has a value" if misfits == 1 else "documents have values"
+        documents = "1 document has a value" if misfits == 1 else f"{misfits:,} documents have values"
         raise InvalidMetadata(
-            f"{misfits:,} {have} that this field could not take, for example {first} Change that first, or declare the "
+            f"{documents} that this field could not take, for example {first} Change that first, or declare the "
             "field as text.",
             field=field.name,
         )

@@ -271,7 +271,7 @@ def _prove(found: Survey, profile: EmbeddingProfile) -> None:
         raise InvalidImport(f"The profile {profile.name!r} is of supplied vectors itself. Name one that has a model.")
     if profile.dimensions != found.dimensions:
         raise InvalidImport(
-            f"The supplied vectors have {found.dimensions} dimensions and those of {profile.name!r} "
+            f"The supplied vectors have {found.dimensions} dimensions and those of {profile.name!r} have "
             f"{profile.dimensions}: they are not of the same model. Name another profile, or none."
         )
     with Account(profile, None, Purpose.UPKEEP).charged(found.texts):

@@ -11,11 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
+
 from collections_app.exceptions import InvalidImport, InvalidMetadata
 from collections_app.extraction import Extraction, Limits, RowFailure, TableMapping, WholeRows, extract_file, tables
 from collections_app.extraction.characters import one_line
 from collections_app.extraction.outline import outline
 from collections_app.metadata import FieldSpec, infer_fields, parse_value
+from collections_app.reasons import in_readers_language
 
 SHOWN_ROWS = 3
 SAMPLE_CHARACTERS = 80
@@ -53,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a table holds: its columns, how many rows can be read, and the first reasons why others cannot."""
+    """What a table holds: its columns, how many rows can be read, and why the first others cannot, to be shown."""
 
     columns: tuple[Column, ...]
     rows: int
@@ -75,7 +78,7 @@ def look_at(path: Path, *, filename: str) -> Table:
     Raises an ExtractionError when the file cannot be read, InvalidImport when it is no table.
     """
     with extract_file(path, filename=filename, mapping=WholeRows(), limits=LIMITS) as extraction:
-        failures = tuple(f"{item.key}: {item.reason}" for item in extraction if isinstance(item, RowFailure))
+        failures = tuple(_told(item) for item in extraction if isinstance(item, RowFailure))
         specs = {spec.name: spec for spec in infer_fields(_rows(extraction))}
         seen = _Seen()
         for row in _rows(extraction):
@@ -172,6 +175,11 @@ class _Seen:
         text = max(names, key=lambda name: self._characters[name])
         title, key = (tables.first_named(names, known) for known in (tables.TITLE_NAMES, tables.KEY_NAMES))
         return {key: Role.KEY, title: Role.TITLE, text: Role.TEXT}
+
+
+def _told(failure: RowFailure) -> str:
+    words = {"name": failure.key, "value": in_readers_language(failure.reason)}
+    return gettext("%(name)s: %(value)s") % words
 
 
 def _separates(separator: str, value: Any) -> bool:

@@ -22,6 +22,7 @@ from collections_app.models import (
     User,
 )
 from collections_app.prepared import Many, prepared
+from collections_app.reasons import explained
 from search_app.asking import diversity_of, liked
 from search_app.chips import Chip, set_filters
 from search_app.declared import read_filter, shared_fields
@@ -193,7 +194,7 @@ def _invalid(
     return Answer(
         state=State.INVALID,
         status=404 if isinstance(error, InvalidSearchRequest) and error.code == "unknown_document" else 400,
-        problem=str(error),
+        problem=explained(error),
         wrong_field=wrong_field,
         unfiltered_url=unfiltered_url,
         progress=progress,

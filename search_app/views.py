@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
 from collections_app.models import Collection, Document, SavedSearch, SourceFile
+from collections_app.reasons import explained
 from search_app.answer import State, answer, asked_by, progress_of
 from search_app.asking import readable_document
 from search_app.completion import Completion, as_json, complete, complete_value
@@ -97,7 +98,7 @@ def explain_page(request: HttpRequest) -> HttpResponse:
         response = search(asked.request)
         context |= {"explanation": explain(asked.request, response), "question": asked.question, "response": response}
     except (InvalidFilter, InvalidSearchRequest) as error:
-        context["problem"], status = str(error), 400
+        context["problem"], status = explained(error), 400
     page = render(request, "search_app/explain.html", context, status=status)
     patch_vary_headers(page, ["HX-Request"])
     return page

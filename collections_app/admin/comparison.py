@@ -21,7 +21,7 @@ from collections_app.comparison import ProfileEstimate, ProfileFigures, Report
 from collections_app.exceptions import VectorsiteError
 from collections_app.forms.comparison import ComparisonForm
 from collections_app.models import AccessLevel, EmbeddingProfile, ProfileComparison
-from collections_app.reasons import explained
+from collections_app.reasons import explained, in_readers_language
 
 
 @admin.register(ProfileComparison)
@@ -73,7 +73,7 @@ class ProfileComparisonAdmin(SiteAdmin):
     @display(description=gettext_lazy("state"))
     def state(self, obj: ProfileComparison) -> str:
         if obj.error:
-            return cells.tag(_("not compared"), cells.DANGER, title=obj.error)
+            return cells.tag(_("not compared"), cells.DANGER, title=in_readers_language(obj.error))
         if obj.finished_at:
             return cells.tag(_("compared"), cells.SUCCESS)
         return cells.tag(_("being compared") if obj.started_at else _("waiting for a worker"), cells.WARNING)

@@ -39,6 +39,7 @@ from collections_app.models import (
     VectorIndex,
     VectorStoreStatus,
 )
+from collections_app.reasons import in_readers_language
 from collections_app.trail import record
 
 _INDEX_TONES = {
@@ -53,12 +54,6 @@ _PHYSICAL_TONES = {
     PhysicalState.READY: cells.SUCCESS,
     PhysicalState.DROPPING: cells.WARNING,
     PhysicalState.DROPPED: "",
-}
-# Why physical collections are made, where no error or person is the reason.
-_REASONS = {
-    "new collection": gettext_lazy("new collection"),
-    "built beside the serving index": gettext_lazy("built beside the serving index"),
-    "an audit found the collection lost": gettext_lazy("an audit found the collection lost"),
 }
 _AUDITS = 10
 
@@ -76,7 +71,7 @@ def _physical_tag(physical: PhysicalCollection) -> str:
 
 
 def _why(physical: PhysicalCollection) -> str:
-    return str(_REASONS.get(physical.reason, physical.reason))
+    return in_readers_language(physical.reason)
 
 
 @admin.register(VectorIndex)
@@ -219,7 +214,7 @@ class VectorIndexAdmin(ReadOnlyAdmin):
                         cells.link(cells.change_url(audit), cells.moment(audit.started_at)),
                         audit_tag(audit),
                         _("yes") if audit.deep else _("no"),
-                        audit.error or cells.findings(audit.report),
+                        cells.reason(audit.error) if audit.error else cells.findings(audit.report),
                         cells.repaired(audit.report),
                     ]
                     for audit in audits[:_AUDITS]
@@ -288,11 +283,15 @@ class IndexAuditAdmin(EndlessAdmin):
     list_display = ["started_at", "index", "result", "deep", "documents", "chunks", "in_store", "findings", "took"]
     list_select_related = ["index__collection"]
     list_filter = ["in_step", "deep"]
-    fields = ["index", "started_at", "finished_at", "deep", "repair", "in_step", "error", "report"]
+    fields = ["index", "started_at", "finished_at", "deep", "repair", "in_step", "why", "report"]
 
     @display(description=gettext_lazy("result"), ordering="in_step")
     def result(self, obj: IndexAudit) -> str:
         return audit_tag(obj)
+
+    @display(description=gettext_lazy("error"))
+    def why(self, obj: IndexAudit) -> str:
+        return cells.reason(obj.error)
 
     @display(description=gettext_lazy("documents"))
     def documents(self, obj: IndexAudit) -> str:
@@ -319,7 +318,7 @@ class IndexAuditAdmin(EndlessAdmin):
 class VectorStoreStatusAdmin(Resumable, ReadOnlyAdmin):
     collection_path = None
     list_display = ["alias", "pause_state", "tried_again", "pauses", "why"]
-    fields = ["alias", "paused_until", "pause_reason", "pauses"]
+    fields = ["alias", "paused_until", "why", "pauses"]
 
     def facts(self, request: HttpRequest, obj: VectorStoreStatus) -> list[Fact]:
         return [pause_fact(obj), Fact(_("Pauses in a row"), obj.pauses)]

@@ -24,7 +24,7 @@ from collections_app.extraction import TableMapping
 from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.table_import import HeldTable, TableColumnsForm, TableFileForm
 from collections_app.models import Collection, Import, ImportOrigin, MetadataField, User
-from collections_app.reasons import explained
+from collections_app.reasons import explained, in_readers_language
 from collections_app.trail import record
 
 
@@ -137,7 +137,7 @@ def _declared(collection: Collection | None) -> dict[str, MetadataField]:
 
 def _misfit(misfit: table_import.Misfit) -> str:
     text = _("%(count)s rows hold something else. %(first)s Choose another type, or “Leave out”.")
-    return text % {"count": cells.count(misfit.count), "first": misfit.first}
+    return text % {"count": cells.count(misfit.count), "first": in_readers_language(misfit.first)}
 
 
 def _columns_page(

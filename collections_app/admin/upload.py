@@ -22,7 +22,7 @@ from collections_app.exceptions import VectorsiteError
 from collections_app.file_estimates import FileToTake, estimate_files
 from collections_app.forms.upload import UploadForm
 from collections_app.models import Collection, Import, ImportItem, ImportOrigin, ImportOutcome, User
-from collections_app.reasons import explained
+from collections_app.reasons import explained, in_readers_language
 from collections_app.trail import record
 
 
@@ -71,7 +71,9 @@ def _estimate(form: UploadForm) -> tuple[list[Fact], list[str]]:
             )
         )
     words = _("%(name)s: %(value)s")
-    sentences += [words % {"name": key, "value": reason} for key, reason in told.unreadable.items()]
+    sentences += [
+        words % {"name": key, "value": in_readers_language(reason)} for key, reason in told.unreadable.items()
+    ]
     return estimate_facts(told.embedding), sentences
 
 

@@ -8,6 +8,7 @@ from collections_app.exceptions import ConfigurationError, EmbeddingError, Profi
 from collections_app.health.finding import Finding, error, ok, warning
 from collections_app.models import EmbeddingProfile, IndexState, VectorIndex
 from collections_app.profiles import check_canary
+from collections_app.reasons import explained, in_readers_language
 
 
 def embedders() -> Iterator[Finding]:
@@ -25,18 +26,18 @@ def _judge(profile: EmbeddingProfile) -> Finding:
         check_canary(profile)
     except ProfileMismatch as failure:
         return error(
-            _("“%(name)s”: %(error)s") % {"name": profile, "error": failure},
+            _("“%(name)s”: %(error)s") % {"name": profile, "error": explained(failure)},
             _("Put the old model back, or make a new profile and run `manage.py rebuild` with it."),
         )
     except (EmbeddingError, ConfigurationError) as failure:
         return error(
-            _("“%(name)s” gives no vectors: %(error)s") % {"name": profile, "error": failure},
+            _("“%(name)s” gives no vectors: %(error)s") % {"name": profile, "error": explained(failure)},
             _("Do what is said there; documents wait until then and questions are answered by their words alone."),
         )
     if profile.paused_until:
         return warning(
             _("“%(name)s” answers as it should, and is paused since it did not: %(reason)s")
-            % {"name": profile, "reason": profile.pause_reason},
+            % {"name": profile, "reason": in_readers_language(profile.pause_reason)},
             _("A worker tries it again by itself within a minute; if none does, see what is said of the workers."),
         )
     if not profile.canary:

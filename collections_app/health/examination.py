@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from collections_app.health.finding import Check, Finding, Result, error
+from collections_app.reasons import explained
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,6 @@ def _refused(failure: Exception) -> Finding:
 
 def _failed(failure: Exception) -> Finding:
     return error(
-        _("It could not be looked at (%(error)s).") % {"error": f"{type(failure).__name__}: {failure}"},
+        _("It could not be looked at (%(error)s).") % {"error": f"{type(failure).__name__}: {explained(failure)}"},
         _("This is a defect of the check; the log has the details."),
     )

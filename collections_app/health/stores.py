@@ -27,6 +27,7 @@ from collections_app.models import (
     VectorIndex,
     VectorStoreStatus,
 )
+from collections_app.reasons import explained, in_readers_language
 from collections_app.vectorstores import StoredCollection, load_vector_store
 
 _NAMED = 5
@@ -59,12 +60,12 @@ def _store(alias: str) -> Iterator[Finding]:
     except (VectorStoreError, ConfigurationError) as failure:
         elsewhere = _("Start it, or correct CHROMA_URL; until then questions are answered from SQL.")
         remedy = start_private_server() if settings.PRIVATE_CHROMA else elsewhere
-        yield error(_("“%(alias)s”: %(error)s") % {"alias": alias, "error": failure}, remedy)
+        yield error(_("“%(alias)s”: %(error)s") % {"alias": alias, "error": explained(failure)}, remedy)
         return
     if paused:
         yield warning(
             _("“%(alias)s” answers, and is paused since it did not: %(reason)s")
-            % {"alias": alias, "reason": paused.pause_reason},
+            % {"alias": alias, "reason": in_readers_language(paused.pause_reason)},
             _("A worker tries it again by itself within a minute; if none does, see what is said of the workers."),
         )
     yield from _strays(alias, held)
@@ -102,7 +103,7 @@ def _unreadable(alias: str) -> Iterator[Finding]:
             projection.check_is_there(index)
         except (VectorStoreCollectionMissing, VectorStoreCollectionBroken) as failure:
             yield error(
-                _("The collection of %(index)s is lost: %(error)s") % {"index": index, "error": failure},
+                _("The collection of %(index)s is lost: %(error)s") % {"index": index, "error": explained(failure)},
                 _("Workers rebuild it from SQL by themselves within a minute; until then SQL answers questions."),
             )
 
@@ -138,7 +139,7 @@ def indexes() -> Iterator[Finding]:
         complete = False
         yield warning(
             _("%(index)s is built and cannot take over yet: %(problem)s")
-            % {"index": waiting, "problem": waiting.problem},
+            % {"index": waiting, "problem": in_readers_language(waiting.problem)},
             _("What is named there has to be repaired, or the index dropped."),
         )
     if complete and not without:
@@ -156,7 +157,7 @@ def audits() -> Iterator[Finding]:
         if audit.error:
             yield warning(
                 _("That of %(index)s, %(age)s ago, could not be finished: %(error)s")
-                % {"index": audit.index, "age": age_of(audit.started_at), "error": audit.error},
+                % {"index": audit.index, "age": age_of(audit.started_at), "error": in_readers_language(audit.error)},
                 _("Begin with what is said of the stores, then run `manage.py check_index`."),
             )
         elif is_damage(audit.report.get("findings", ())):

@@ -15,6 +15,7 @@ from collections_app.exceptions import VectorsiteError
 from collections_app.lab.texts import Texts
 from collections_app.models import EmbeddingProfile, Purpose
 from collections_app.profiles import embedder_for
+from collections_app.reasons import explained, in_readers_language
 from collections_app.recent import Recent
 
 logger = logging.getLogger(__name__)
@@ -87,11 +88,11 @@ def embed(profile: EmbeddingProfile, texts: Texts, *, may_send: bool) -> Outcome
         return replace(remembered, profile=profile, is_remembered=True)
     if profile.paused_until is not None:
         reason = _("The profile is paused: %(reason)s It is tried again by itself; an administrator can resume it now.")
-        return Failed(profile, reason % {"reason": profile.pause_reason})
+        return Failed(profile, reason % {"reason": in_readers_language(profile.pause_reason)})
     try:
         outcome = _ask(profile, texts, may_send=may_send)
     except VectorsiteError as error:
-        return Failed(profile, str(error))
+        return Failed(profile, explained(error))
     except Exception:  # whatever a library of a backend raises, the other profiles are shown
         logger.exception("The lab could not embed with %s.", profile)
         return Failed(profile, _("The embedder failed in a way that it does not explain; look at the site's log."))

@@ -80,7 +80,7 @@ class Facts:
     def one_of(self, name: str, known: Sequence[str]) -> str:
         value = self._values.get(name)
         if not isinstance(value, str) or value not in known:
-            raise self._refusal(name, f"one of {', '.join(known)}")
+            raise self._refusal(name, f"one of these: {', '.join(known)}")
         return value
 
     def integer(self, name: str, *, least: int = 0, most: int = MOST) -> int:

@@ -247,7 +247,9 @@ def _finish(
 
 
 def _refused(rows: int) -> str:
-    return f"{rows} {'row' if rows == 1 else 'rows'} could not be taken." if rows else ""
+    if not rows:
+        return ""
+    return "1 row could not be taken." if rows == 1 else f"{rows} rows could not be taken."
 
 
 def _record_failures(item: ImportItem, tally: _Tally) -> None:

@@ -137,6 +137,6 @@ def _checked_metadata(record: Record) -> dict[str, MetadataValue]:
             continue
         problem = key_problem(key) or value_problem(value)
         if problem:
-            raise RecordRefused(f"Record {record.id} is refused: its metadata key {key!r} {problem}.")
+            raise RecordRefused(f"Record {record.id} is refused for its metadata key {key!r}, which {problem}.")
         checked[key] = value
     return checked

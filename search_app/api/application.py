@@ -11,6 +11,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.renderers import JSONRenderer
 
 from collections_app.exceptions import InvalidFilter, InvalidSearchRequest
+from collections_app.reasons import explained, in_readers_language
 from search_app.api import problems
 from search_app.api.collections import router as collections_router
 from search_app.api.documents import router as documents_router
@@ -56,7 +57,7 @@ def _problem(request: HttpRequest, error: problems.Problem) -> HttpResponse:
 
 @api.exception_handler(InvalidFilter)
 def _invalid_filter(request: HttpRequest, error: InvalidFilter) -> HttpResponse:
-    return problems.respond(request, "invalid_filter", str(error))
+    return problems.respond(request, "invalid_filter", explained(error))
 
 
 @api.exception_handler(InvalidSearchRequest)
@@ -69,14 +70,15 @@ def _invalid_input(request: HttpRequest, error: ValidationError) -> HttpResponse
     first = error.errors[0]
     # The framework names our argument first.
     place = ".".join(str(part) for part in first["loc"][1:] if part != "asked")
-    detail = _("“%(name)s”: %(problem)s.") % {"name": place or _("body"), "problem": str(first["msg"]).rstrip(".")}
+    reason = in_readers_language(str(first["msg"]).rstrip("."))
+    detail = _("“%(name)s”: %(problem)s.") % {"name": place or _("body"), "problem": reason}
     return problems.respond(request, "invalid_parameter", detail)
 
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """What the framework itself refuses: a body that is no JSON."""
-    return problems.respond(request, "invalid_json", str(error))
+    return problems.respond(request, "invalid_json", explained(error))
 
 
 @api.exception_handler(OperationalError)

@@ -8,6 +8,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from collections_app.reasons import in_readers_language
 from search_app.plan_reasons import in_words
 from search_app.planner import Reason
 
@@ -59,6 +60,12 @@ _WHY = {
 def grouped(value: int) -> str:
     """Return a whole number with its thousands set apart as the reader's language does it: 12,034."""
     return str(number_format(value, force_grouping=True))
+
+
+@register.filter
+def told(reason: str) -> str:
+    """Return why something failed in the reader's language."""
+    return in_readers_language(reason)
 
 
 @register.filter

@@ -14,6 +14,7 @@ from collections_app import fields, portable, services
 from collections_app.exceptions import CollectionFileRefused
 from collections_app.models import Collection, Embedding, EmbeddingProfile, Import
 from collections_app.portable.values import CHUNKS, DOCUMENTS, KEYS, MANIFEST, VECTORS
+from collections_app.reasons import is_known
 from tests.collections_app.collection_files import Change, import_file, lines_with, manifest_with, rewritten
 from tests.conftest import Drain, save
 
@@ -126,8 +127,9 @@ FORGED: dict[str, tuple[Change, str]] = {
 def test_what_does_not_fit_together_is_refused_and_nothing_is_written(exported: Path, forgery: str) -> None:
     change, reason = FORGED[forgery]
     counts = [model.objects.count() for model in (Collection, Embedding, EmbeddingProfile, Import)]
-    with pytest.raises(CommandError, match=reason):
+    with pytest.raises(CommandError, match=reason) as refused:
         call_command("import_collection", str(rewritten(exported, change)), "--no-wait")
+    assert is_known(str(refused.value))
     assert [model.objects.count() for model in (Collection, Embedding, EmbeddingProfile, Import)] == counts
 
 
@@ -167,7 +169,8 @@ def test_no_flipped_bit_is_taken_for_the_collection_that_was_exported(exported: 
         try:
             with portable.open_collection_file(flipped) as file:
                 portable.check(file, portable.plan_import(file))
-        except CollectionFileRefused:
+        except CollectionFileRefused as error:
+            assert is_known(str(error))
             refused += 1
     # What is left are bits that mean nothing, such as the time of a member.
     assert refused > 0.9 * len(range(0, len(whole), 41))
