@@ -22,7 +22,7 @@ def require_usable(profile: EmbeddingProfile) -> Embedder:
     """Return the embedder of a profile; InvalidEvaluation if it is paused, ConfigurationError if it has changed."""
     if profile.paused_until:
         raise InvalidEvaluation(
-            f"The profile {profile.name!r} is paused: {profile.pause_reason or 'no reason is known'} Wait until it is "
+            f"The profile {profile.name!r} is paused: {profile.pause_reason or 'no reason is known.'} Wait until it is "
             "used again, or resume it at its page in the admin."
         )
     return embedder_for(profile)

@@ -20,7 +20,7 @@ TEMPLATES = (
     gettext_noop("%(count)s of the profiles to compare were deleted; ask with others."),
     gettext_noop("The comparison was stopped, or somebody else is at it."),
     gettext_noop("Its worker ended %(times)s times while it was at it."),
-    gettext_noop("no reason is known"),
+    gettext_noop("no reason is known."),
     gettext_noop(
         "The collection %(name)s has none of the %(count)s documents that are judged: %(keys)s, … Questions name "
         "documents by the keys that they have in the collection."

@@ -47,7 +47,7 @@ def key_problem(key: Any) -> str:
     if not isinstance(key, str) or not key:
         return "is not a non-empty text"
     if key.startswith(RESERVED_KEY_PREFIXES):
-        return f"begins with {' or '.join(RESERVED_KEY_PREFIXES)}; rename it"
+        return f"begins with one of {', '.join(RESERVED_KEY_PREFIXES)}; rename it"
     return "" if _is_utf8(key) else "has a lone surrogate; remove it"
 
 

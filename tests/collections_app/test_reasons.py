@@ -20,7 +20,6 @@ from collections_app.reasons import in_readers_language, is_known
 from collections_app.reasons.documents import FIELD_TYPES
 from collections_app.reasons.indexes import FINDINGS
 from collections_app.sources import reading
-from collections_app.vectorstores.values import RESERVED_KEY_PREFIXES
 from search_app.api.schemas import SearchIn
 from tests.collections_app.written import sentences, texts, texts_of_errors
 
@@ -46,8 +45,8 @@ def composed() -> list[str]:
     ]
     named = media_types._named_otherwise("a.pdf", "a PNG picture") + "Upload documents only."
     lines = [f"{values.DOCUMENTS}, line 1", f"{values.CHUNKS}, line 1"]
-    stores = [" or ".join(RESERVED_KEY_PREFIXES), " and no ".join(chroma_default._FILES)]
-    return [*wrong, named, reading._refused(1), reading._refused(20), *lines, *stores, _missing(), *_validated()]
+    files = " and no ".join(chroma_default._FILES)
+    return [*wrong, named, reading._refused(1), reading._refused(20), *lines, files, _missing(), *_validated()]
 
 
 def _missing() -> str:
