@@ -10,10 +10,9 @@ from tests.conftest import Drain
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-# How Unfold lays out its frame is its own: some of it is in no landmark, which axe calls moderate.
-SERIOUS = ("serious", "critical")
-# Django's own way to choose one of many rows has no name beside its label.
-OF_LIBRARIES = ("aria-input-field-name",)
+# Django's own way to choose one of many rows has no name beside its label. The library by which Unfold's lists and menus
+# scroll calls each of them by the same one, and Unfold's tables of a form have no head over what deletes a row.
+OF_LIBRARIES = ("aria-input-field-name", "landmark-unique", "empty-table-header")
 
 
 def addresses(collection: Collection) -> dict[str, str]:
@@ -49,6 +48,6 @@ def test_every_page_of_the_workplace_is_for_everybody(
         shown = open_page(address, user=admin_user, locale=language, color_scheme=theme, **options)
         keep_picture(shown, f"{name}-{language}-{theme}-{size}", of="admin")
         found[name] = [f"{overhang(shown)} pixels too wide"] if overhang(shown) > 0 else []
-        found[name] += [told for told in barriers(shown, impacts=SERIOUS) if not told.startswith(OF_LIBRARIES)]
+        found[name] += [told for told in barriers(shown) if not told.startswith(OF_LIBRARIES)]
         shown.context.close()
     assert found == {name: [] for name in found}
