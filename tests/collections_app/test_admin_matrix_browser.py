@@ -10,8 +10,8 @@ from tests.conftest import Drain
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-# Django's own way to choose one of many rows has no name beside its label. The library by which Unfold's lists and menus
-# scroll calls each of them by the same one, and Unfold's tables of a form have no head over what deletes a row.
+# Django's own way to choose one of many rows has no name beside its label. The library by which Unfold's lists scroll
+# calls each of them by the same one, and Unfold's tables of a form have no head over what deletes a row.
 OF_LIBRARIES = ("aria-input-field-name", "landmark-unique", "empty-table-header")
 
 
