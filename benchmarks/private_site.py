@@ -1,6 +1,8 @@
 """A real site with folders, servers and workers of its own, for as long as a measurement takes."""
 
 import os
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -22,6 +24,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 @contextmanager
 def private_site(*, workers: int, embedder: str, **environment: str) -> Iterator[SiteProcess]:
     """Start the site in a temporary folder, and make this process one of its own: it writes as a command would."""
+    # Without this a measurement that is told to end would leave its site behind, which runs on by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="vectorsite-bench-") as folder:
         site = SiteProcess(
             Path(folder),
