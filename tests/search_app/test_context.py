@@ -9,7 +9,7 @@ from search_app.neighbours import neighbours_of
 from tests.conftest import Drain, save
 from tests.search_app import broken
 from tests.search_app.conftest import ask
-from tests.search_app.test_search_page import Page
+from tests.search_app.pages import Page
 
 pytestmark = pytest.mark.django_db
 

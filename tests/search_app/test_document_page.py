@@ -13,7 +13,7 @@ from collections_app import services
 from collections_app.extraction import Segment
 from collections_app.models import Collection, Document, IndexEntry, SourceFile, User
 from tests.conftest import Drain, save
-from tests.search_app.test_search_page import EVIL, Page
+from tests.search_app.pages import EVIL, Page
 
 pytestmark = pytest.mark.django_db
 

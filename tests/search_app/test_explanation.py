@@ -12,7 +12,7 @@ from search_app.explanation import as_json, explain
 from search_app.search import Mode, SearchRequest, search
 from tests.conftest import Drain, save
 from tests.search_app.conftest import where
-from tests.search_app.test_search_page import Page
+from tests.search_app.pages import Page
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from django.test import Client
 from collections_app import demo, services, tasks
 from collections_app.demo import handbook
 from collections_app.models import Collection, User
-from tests.search_app.test_search_page import Page, get
+from tests.search_app.pages import Page, get
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from django.test import Client
 
 from collections_app import services
 from collections_app.models import Collection, User
-from tests.search_app.test_search_page import Page, get
+from tests.search_app.pages import Page, get
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from collections_app.models import Chunk, Collection, Document, IndexPicture, Us
 from search_app import query_vectors
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import declare
-from tests.search_app.test_search_page import EVIL, Page
+from tests.search_app.pages import EVIL, Page
 
 pytestmark = pytest.mark.django_db
 

@@ -35,8 +35,10 @@ def test_what_is_done_meanwhile_is_done_while_the_model_works(films: Collection)
 
 def test_where_nothing_has_to_be_waited_for_nothing_is_done_meanwhile(films: Collection) -> None:
     index = serving_index(films)
-    query_vector(index, "space")
-    query_vector(index, "space", meanwhile=refuse)
+    known = query_vector(index, "space")
+    done: list[str] = []
+    assert query_vector(index, "space", meanwhile=lambda: done.append("read")) is known
+    assert done == []
 
 
 def test_what_fails_meanwhile_is_not_taken_for_a_failure_of_the_model(films: Collection) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from collections_app.models import Collection, SavedSearch, User
-from tests.search_app.test_search_page import Page
+from tests.search_app.pages import Page
 
 pytestmark = pytest.mark.django_db
 
