@@ -70,8 +70,17 @@ def windows(url: str) -> Iterator[Open]:
     assert window.complaints == []
 
 
+_AT_REST = """() => Promise.allSettled(
+    document.getAnimations()
+        .filter((animation) => Number.isFinite(animation.effect.getComputedTiming().endTime))
+        .map((animation) => animation.finished)
+)"""
+
+
 def barriers(page: Page) -> list[str]:
     """Return what axe finds on the page as it is now, whatever its impact, each with the elements that it is about."""
+    # While something fades in, its colours are not those that it will have.
+    page.evaluate(_AT_REST)
     found = Axe().run(page).response["violations"]
     return [f"{rule['id']}: {', '.join(str(node['target']) for node in rule['nodes'])}" for rule in found]
 
