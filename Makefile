@@ -48,8 +48,8 @@ DATABASE_TESTS := tests/collections_app tests/search_app tests/site tests/contra
 ON_POSTGRESQL := $(sort $(wildcard tests/*_app/test_*race*.py)) tests/contracts/test_filter_agreement.py \
     tests/contracts/test_lexical_search.py $(foreach name,activity audit audit_after_crash audit_lexical audit_repair \
     audit_under_load batches budgets bulk change_field filling interruptions isolation lexical_renewal lexical_rows \
-    prepared probing rebuild rebuild_proof rebuild_readers restored_database services source_leases superseded_texts \
-    sync turns unused_vectors usage,tests/collections_app/test_$(name).py) \
+    prepared probing rebuild rebuild_proof rebuild_readers restored_database server_statements services source_leases \
+    superseded_texts sync turns unused_vectors usage,tests/collections_app/test_$(name).py) \
     $(foreach name,degraded facets lexical orders phrases resident search,tests/search_app/test_$(name).py)
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)

@@ -71,12 +71,16 @@ _TYPES: tuple[tuple[type, FieldType], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """How raw values are read. A field that is not filterable may hold text of any length, and any number of values."""
+    """How raw values are read. A field that is not filterable may hold text of any length, and any number of values.
+
+    `declared` says which rows declare it, if any do: pairs of a collection's primary key and its MetadataField's.
+    """
 
     name: str
     type: FieldType
     is_list: bool = False
     filterable: bool = True
+    declared: tuple[tuple[int, int], ...] = ()
 
 
 # --- names --------------------------------------------------------------------------------------------------------

@@ -6,24 +6,28 @@ spent nine tenths of its time writing. Here a queryset is compiled when it is fi
     prepared(lambda: Chunk.objects.filter(index=Parameter("index"), document__in=Many("documents")).values_list("pk"))
     .rows(index=7, documents=[1, 2, 3])
 
-It stays an ordinary queryset, its rows are what it would yield, and each execution asks the database anew.
+It stays an ordinary queryset, its rows are what it would yield, and each execution asks the database anew. PostgreSQL
+keeps the plans of those that come often, see `server_statements`.
 """
 
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import copy
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, ForeignKey, QuerySet
 from django.db.models.fields.related_lookups import RelatedIn
 from django.db.models.lookups import In
 from django.db.models.sql.compiler import SQLCompiler
+
+from collections_app import server_statements
+from collections_app.server_statements import PLACE, ServerStatement
 
 Row = TypeVar("Row")
 # Statements that are remembered; one with a filter of its own for each filter that is searched with.
@@ -100,6 +104,7 @@ class Statement(Generic[Row]):
         self._parameters: tuple[Any, ...] = ()
         # How columns become values, which the ORM would work out for each execution.
         self._converters: dict[int, Any] | None = None
+        self._server_statement: ServerStatement | None = None
         try:
             self._sql, self._parameters = self._compiler.as_sql()
         except EmptyResultSet:
@@ -111,14 +116,32 @@ class Statement(Generic[Row]):
         if self._sql is None:
             return []
         connection = connections[self._queryset.db]
-        parameters = tuple(
+        given = [
             each.bound(values[each.name], connection.vendor) if isinstance(each, Parameter) else each
             for each in self._parameters
-        )
+        ]
+        if server_statements.can_keep(connection):
+            kept = self._on_server(connection)
+            try:
+                if server_statements.is_kept(kept, connection):
+                    pairs = zip(self._parameters, given, strict=True)
+                    return self._execute(kept.sql, [value for each, value in pairs if isinstance(each, Parameter)])
+            except DatabaseError as error:
+                if not server_statements.gave_up(error):
+                    raise
+        return self._execute(self._sql, given)
+
+    def _on_server(self, connection: BaseDatabaseWrapper) -> ServerStatement:
+        if self._server_statement is None:
+            parameters = [PLACE if isinstance(each, Parameter) else each for each in self._parameters]
+            self._server_statement = ServerStatement(str(self._sql), parameters, connection)
+        return self._server_statement
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
         # The queryset's own way of making rows, with a compiler that has the statement already.
         compiler = copy(self._compiler)
-        compiler.connection = connection
-        compiler.as_sql = lambda *_args, **_options: (self._sql, parameters)
+        compiler.connection = connections[self._queryset.db]
+        compiler.as_sql = lambda *_args, **_options: (sql, tuple(parameters))
         compiler.get_converters = self._get_converters
         of, query = self._queryset, self._queryset.query
         source = SimpleNamespace(

@@ -1,6 +1,7 @@
 """The declared fields of one or more collections, and filters over them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -40,7 +41,7 @@ def read_filter(read: Read[T], collections: Sequence[Collection], fields: Sequen
     `read` is given their declarations, and the time zone for naive date-times: that of the first collection. Raises
     InvalidFilter, also for a field that not all of the collections declare alike.
     """
-    specs = list({field.name: field.spec for field in fields}.values())
+    specs = _specs(fields)
     try:
         return read(specs, ZoneInfo(collections[0].time_zone))
     except InvalidFilter as error:
@@ -48,6 +49,16 @@ def read_filter(read: Read[T], collections: Sequence[Collection], fields: Sequen
         if not reason:
             raise
         raise InvalidFilter(reason, field=error.field, operator=error.operator) from error
+
+
+def _specs(fields: Sequence[MetadataField]) -> list[FieldSpec]:
+    """Return one for each name, which knows the rows of all the collections that declare it."""
+    specs: dict[str, FieldSpec] = {}
+    for field in fields:
+        known = specs.get(field.name)
+        spec = field.spec
+        specs[field.name] = replace(known, declared=known.declared + spec.declared) if known else spec
+    return list(specs.values())
 
 
 def _not_shared(name: str, collections: Sequence[Collection]) -> str:

@@ -14,13 +14,13 @@ from collections_app.models import (
     Collection,
     Document,
     IndexEntry,
-    MetadataField,
     Permission,
     User,
     VectorIndex,
 )
-from collections_app.prepared import Many, Parameter, prepared
+from collections_app.prepared import Many, prepared
 from search_app import planner
+from search_app.filter_fields import declared_in
 from search_app.filter_sql import FilterSQL, Form
 from search_app.filters import EVERYTHING, Expression
 from search_app.planner import Counts, Kept
@@ -49,15 +49,8 @@ class Scope:
     sql: FilterSQL = field(init=False)
 
     def __post_init__(self) -> None:
-        declared = prepared(
-            lambda: (
-                MetadataField.objects.filter(collection=Parameter("collection"), filterable=True)
-                .order_by()
-                .values_list("name", "pk")
-            )
-        )
-        known = dict(declared.rows(collection=self.index.collection_id)) if self.is_filtered else {}
-        object.__setattr__(self, "sql", FilterSQL(known))
+        field_ids = declared_in(self.filter, self.index.collection_id)
+        object.__setattr__(self, "sql", FilterSQL(field_ids))
 
     @property
     def is_filtered(self) -> bool:
@@ -84,7 +77,7 @@ class Scope:
         return prepared(
             lambda: wanted(self._chunks(Many("chunks"))),
             *(wanted.__code__, permission_of(self.user), self.index.pk, self.index.collection_id),
-            *(self.filter, tuple(self.sql.field_ids.items())),
+            self.filter,
         ).rows(chunks=chunk_ids)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:

@@ -49,7 +49,13 @@ class MetadataField(models.Model):
 
     @property
     def spec(self) -> FieldSpec:
-        return FieldSpec(name=self.name, type=FieldType(self.type), is_list=self.is_list, filterable=self.filterable)
+        return FieldSpec(
+            name=self.name,
+            type=FieldType(self.type),
+            is_list=self.is_list,
+            filterable=self.filterable,
+            declared=((self.collection_id, self.pk),),
+        )
 
 
 def _index(column: str) -> models.Index:

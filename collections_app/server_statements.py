@@ -1,0 +1,128 @@
+"""Statements that a PostgreSQL server keeps, parsed and planned, for a connection that asks them again and again.
+
+Planning what a search asks takes PostgreSQL twice as long as answering it. The driver's own way names a statement by a
+number that counts within a connection, and is off in Django for a reason: behind a pooler that hands a server on from
+client to client, the number may be another client's statement. Here the name is made of the text: one that is known
+stands for this statement and no other, and one that is not is an error before anything was read.
+
+Only outside of transactions, where such an error costs nothing: the statement is then asked in full, and this process
+has the server keep no more of them.
+"""
+
+import hashlib
+import logging
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger(__name__)
+
+# Stands in a statement's parameters where a value of each execution goes.
+PLACE = object()
+
+# A statement is kept when a connection asks it for the third time: most filters are asked once.
+_ASKED_BEFORE = 2
+# How many the server keeps for a connection, some ten kilobytes each, and of how many it is known how often they came.
+_MOST_KEPT, _MOST_COUNTED = 100, 1000
+# There is no statement of the name; there is one although this connection made none; tables are others than they were.
+_NOT_AS_LEFT = frozenset({"26000", "42P05", "0A000"})
+
+
+class ServerStatement:
+    """A statement that is executed by name: `sql` takes the values of its places."""
+
+    def __init__(self, sql: str, parameters: Sequence[Any], connection: BaseDatabaseWrapper) -> None:
+        """Write the statement down; of the `parameters` of `sql`, those that are PLACE stay open."""
+        places, open_ = 0, iter(parameters)
+
+        def placed(found: re.Match[str]) -> str:
+            nonlocal places
+            if found[0] == "%%" or next(open_) is not PLACE:
+                return found[0]
+            places += 1
+            return f"${places}"
+
+        with_places = re.sub("%[%s]", placed, sql)
+        operations: Any = connection.ops
+        self.text: str = operations.compose_sql(with_places, [each for each in parameters if each is not PLACE])
+        self.name = "vectorsite_" + hashlib.blake2b(self.text.encode(), digest_size=16).hexdigest()
+        self.sql = f"EXECUTE {self.name}" + (f" ({', '.join(['%s'] * places)})" if places else "")
+
+
+class _Kept:
+    """What the server keeps for one connection, and how often others were asked; what came last is at the end."""
+
+    def __init__(self) -> None:
+        self._asked: OrderedDict[str, int] = OrderedDict()
+        self._names: OrderedDict[str, None] = OrderedDict()
+
+    def has(self, statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool:
+        """Count a use, and have the server keep a statement that is used often; return whether it does."""
+        name = statement.name
+        if name in self._names:
+            self._names.move_to_end(name)
+            return True
+        before = self._asked.pop(name, 0)
+        if before < _ASKED_BEFORE:
+            self._asked[name] = before + 1
+            if len(self._asked) > _MOST_COUNTED:
+                self._asked.popitem(last=False)
+            return False
+        with connection.cursor() as cursor:
+            if len(self._names) == _MOST_KEPT:
+                oldest, _ = self._names.popitem(last=False)
+                cursor.execute(f"DEALLOCATE {oldest}")
+            cursor.execute(f"PREPARE {name} AS {statement.text}")
+        self._names[name] = None
+        return True
+
+
+class _Servers:
+    """What is kept for every connection of this process, until something came between one and its server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_connection: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
+        self.are_trusted = True
+
+    def kept_for(self, connection: BaseDatabaseWrapper) -> _Kept:
+        connection.ensure_connection()
+        with self._lock:
+            return self._by_connection.setdefault(connection.connection, _Kept())
+
+    def trust(self, are_trusted: bool) -> None:
+        with self._lock:
+            self.are_trusted = are_trusted
+            self._by_connection.clear()
+
+
+_servers = _Servers()
+
+
+def can_keep(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a statement asked now may be one that the server keeps."""
+    return connection.vendor == "postgresql" and _servers.are_trusted and not connection.in_atomic_block
+
+
+def is_kept(statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool:
+    """Return whether to ask for it by its name; it may come to be kept now. Raises DatabaseError, see `gave_up`."""
+    return _servers.kept_for(connection).has(statement, connection)
+
+
+def gave_up(error: DatabaseError) -> bool:
+    """Return whether an error says that the server has not what it was to keep; from then on nothing is kept."""
+    if getattr(error.__cause__, "sqlstate", None) not in _NOT_AS_LEFT:
+        return False
+    logger.warning(
+        "PostgreSQL does not have the statements that it was to keep (%s): there is a pooler between, or tables were "
+        "altered. Answers stay right; each statement is planned anew until this process is started again.",
+        error,
+    )
+    _servers.trust(False)
+    return True

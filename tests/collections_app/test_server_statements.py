@@ -1,0 +1,133 @@
+"""Statements that PostgreSQL keeps: the same rows, by a name that says what they are, and no trust in a pooler."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from collections_app import server_statements
+from collections_app.models import Collection
+from collections_app.prepared import ManyTexts, Parameter, Statement, prepared
+from collections_app.services import create_collection
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+AWKWARD = "50% of %s, $1 and \\ 'quoted' \"too\" 文 🦊"
+
+
+@pytest.fixture(autouse=True)
+def trusted() -> Iterator[None]:
+    connection.close()
+    server_statements._servers.trust(True)
+    yield
+    server_statements._servers.trust(True)
+
+
+def by_slug(*also: str) -> Statement[Any]:
+    """Return a statement with a place, and with constants that others do not have."""
+    return prepared(
+        lambda: (
+            Collection.objects.filter(slug__in=ManyTexts("slugs"))
+            .exclude(name__in=[AWKWARD, *also])
+            .exclude(slug=Parameter("not"))
+            .order_by("pk")
+        ),
+        also,
+    )
+
+
+def asked(slugs: list[str], *also: str, without: str = "") -> list[Collection]:
+    return by_slug(*also).rows(**{"slugs": slugs, "not": without})
+
+
+def kept() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        return int(cursor.fetchone()[0])
+
+
+def test_what_is_asked_again_and_again_is_kept_and_answers_as_before() -> None:
+    one, two, awkward = (create_collection(name) for name in ("One", "Two 二", AWKWARD))
+    slugs = [one.slug, two.slug, awkward.slug]
+    assert [asked(slugs) for _ in range(2)] == [[one, two]] * 2
+    assert kept() == 0
+    assert asked(slugs) == [one, two]
+    assert kept() == 1
+    with CaptureQueriesContext(connection) as queries:
+        assert asked([two.slug]) == [two]
+        assert asked(slugs, without=two.slug) == [one]
+        assert asked([]) == []
+        Collection.objects.filter(pk=one.pk).update(name=AWKWARD)
+        assert asked(slugs) == [two]
+    assert sum(query["sql"].startswith("EXECUTE vectorsite_") for query in queries) == 4
+
+
+def test_constants_are_part_of_the_name_so_that_no_name_stands_for_two_statements() -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        assert asked([collection.slug], "Another") == [collection]
+        assert asked([collection.slug], "One") == []
+    assert kept() == 2
+
+
+def test_in_a_transaction_an_unknown_name_would_cost_everything_so_none_is_used() -> None:
+    collection = create_collection("One")
+    with transaction.atomic():
+        for _ in range(5):
+            assert asked([collection.slug]) == [collection]
+        assert kept() == 0
+
+
+def test_what_was_asked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_statements, "_MOST_KEPT", 2)
+    collection = create_collection("One")
+    for also in ("a", "b", "c", "a"):
+        assert [asked([collection.slug], also) for _ in range(4)] == [[collection]] * 4
+        assert kept() <= 2
+
+
+def test_a_server_that_was_handed_on_is_asked_in_full(caplog: pytest.LogCaptureFixture) -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        asked([collection.slug])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with caplog.at_level(logging.WARNING):
+        assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    assert "pooler" in caplog.text
+    assert kept() == 0
+
+
+def test_a_name_that_another_client_left_behind_is_no_error() -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        asked([collection.slug])
+    # As a pooler would: a server that knows the statement, to a client that does not know so.
+    server_statements._servers.trust(True)
+    assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+
+
+def test_tables_that_were_altered_meanwhile_are_asked_in_full() -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        asked([collection.slug])
+    table = Collection._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar(1000)")
+    try:
+        assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    finally:
+        with connection.cursor() as cursor:
+            length = Collection._meta.get_field("name").max_length
+            cursor.execute(f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar({length})")
+
+
+def test_every_connection_has_its_own() -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        asked([collection.slug])
+    connection.close()
+    assert asked([collection.slug]) == [collection]
+    assert kept() == 0
