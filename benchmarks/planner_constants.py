@@ -8,6 +8,7 @@ Each step of a search is timed at several sizes, and a line fitted through the l
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
     from search_app.planner import Costs
     from search_app.scope import Scope
     from search_app.stopwatch import Stopwatch
+    from search_app.vector_memory import Selection
 
     question, watch = data.questions[0], Stopwatch()
     half = ours.expression(Filter("random", 0.5, (Test("kind", "eq", f"{SHARES[0]:g}"),)))
@@ -53,7 +55,7 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
     assert view
     chunk_ids, documents = view.memory.chunk_ids, view.memory.document_ids
 
-    compared = view.memory.compare(question, None)
+    compared = view.memory.compare(question, view.memory.select())
 
     def check(count: int) -> None:
         memory = MemorySearch(scope, question, view.memory, watch, offer=lambda *_: None)
@@ -65,10 +67,12 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
         assert view
         view.kept(ours.expression(Filter("random", 0, (test,))))
 
+    @cache
+    def first(rows: int) -> Selection:
+        return view.memory.select(np.arange(view.memory.size) < rows)
+
     def compare(rows: int) -> None:
-        kept = np.zeros(view.memory.size, dtype=np.bool_)
-        kept[:rows] = True
-        view.memory.compare(question, kept)
+        view.memory.compare(question, first(rows))
 
     store, physical = load_vector_store(ours.index.store), current_collection(ours.index).name
     round_trip, per_checked = line((10, 100, 400), check)

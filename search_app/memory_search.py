@@ -21,7 +21,7 @@ from search_app.planner import MOST_FETCHED, PASSAGES_PER_DOCUMENT, WIDENING, Pl
 from search_app.ranking import Ranking
 from search_app.scope import Scope
 from search_app.stopwatch import Round, Stopwatch
-from search_app.vector_memory import Compared, Ids, Mask, VectorMemory
+from search_app.vector_memory import Compared, Ids, Mask, Selection, VectorMemory
 
 logger = logging.getLogger(__name__)
 
@@ -57,16 +57,16 @@ class MemorySearch:
         self._read: set[int] = set()
         self._noted: dict[Measure, dict[int, float]] = {}
 
-    def run(self, plan: Plan, kept: Mask | None) -> int:
-        """Rank the documents in scope among the rows `kept`, None for all; return how many passages were compared.
+    def run(self, plan: Plan, selection: Selection) -> int:
+        """Rank the documents in scope among the rows of a selection; return how many passages were compared.
 
         Ever more are named until enough are in scope, and until none that was not named could be better. Raises
         MemoryNotUsable.
         """
         scores = self._leg.score() if self._leg else None
         with self._watch.step("compare"):
-            compared = self._memory.compare(self._vector, kept)
-            words = _Words(scores, self._memory, kept) if scores else None
+            compared = self._memory.compare(self._vector, selection)
+            words = _Words(scores, self._memory, selection.kept) if scores else None
         fetch = self._first_fetch(max(1, plan.wanted), compared) if compared.count else 0
         documents = plan.wanted
         need_near, need_words = fetch > 0, words is not None and not words.is_all

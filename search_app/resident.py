@@ -32,8 +32,8 @@ from collections_app.models import Chunk, ChunkState, Document, MetadataValue, V
 from collections_app.vectors import LiveVectors, live_vectors, vectors_of
 from search_app import planner
 from search_app.filter_sql import FilterSQL, Form
-from search_app.filters import And, Condition, Expression, Not, Or, Phrase
-from search_app.vector_memory import Ids, Mask, VectorMemory, bytes_per_passage
+from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
+from search_app.vector_memory import Ids, Mask, Selection, VectorMemory, bytes_per_passage
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ _PAGE = 2000
 _MOST_RETIRED = 0.25
 # Filters whose passages are remembered, and documents that are looked at again before all are.
 _MASKS, _RECHECKED = 64, 2000
+# Selections that are remembered, and how many rows all together, for each passage.
+_SELECTIONS, _SELECTED = 64, 2
 # Changes of metadata that are remembered for the filters that were not asked for since.
 _EVENTS = 256
 # How long an index that did not fit is left alone, in seconds; and one that did, in the times that reading it took: two
@@ -111,6 +113,15 @@ class _Kept:
     metadata_changes: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Selected:
+    """What an expression selects of a memory, true after so many changes of metadata."""
+
+    selection: Selection
+    memory: VectorMemory
+    metadata_changes: int
+
+
 @dataclass(slots=True, eq=False)
 class _Resident:
     """One index in memory. `state` is replaced under `lock`; who holds an older one may go on with it."""
@@ -119,13 +130,15 @@ class _Resident:
     state: _State
     lock: threading.Lock = field(default_factory=threading.Lock)
     masks: "OrderedDict[object, _Kept]" = field(default_factory=OrderedDict)
+    selections: "OrderedDict[Expression, _Selected]" = field(default_factory=OrderedDict)
     mask_lock: threading.Lock = field(default_factory=threading.Lock)
-    documents: tuple[VectorMemory, int] | None = None
 
     @property
     def nbytes(self) -> int:
         with self.mask_lock:
-            return self.state.memory.nbytes + sum(kept.rows.nbytes for kept in self.masks.values())
+            kept = [*(known.rows.nbytes for known in self.masks.values())]
+            kept += [known.selection.rows.nbytes for known in self.selections.values()]
+            return self.state.memory.nbytes + sum(kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,14 +154,33 @@ class View:
     @property
     def documents(self) -> int:
         """Of how many documents there are live passages."""
-        if self._resident.documents is None or self._resident.documents[0] is not self.memory:
-            self._resident.documents = (self.memory, self.memory.count_documents())
-        return self._resident.documents[1]
+        return self.selection(EVERYTHING).documents
 
     def knows(self, expression: Expression) -> bool:
         """Return whether `kept` needs next to nothing from SQL."""
         with self._resident.mask_lock:
             return all(self._key(condition) in self._resident.masks for condition in _conditions(expression))
+
+    def selection(self, expression: Expression) -> Selection:
+        """Return the live passages whose documents `expression` keeps, as SQL has it now or a moment ago.
+
+        It is remembered until something changes: reading the masks again costs more than comparing a few passages.
+        """
+        state, selections = self._state, self._resident.selections
+        with self._resident.mask_lock:
+            known = selections.get(expression)
+            if known and known.memory is self.memory and known.metadata_changes == state.metadata_changes:
+                selections.move_to_end(expression)
+                return known.selection
+        selection = self.memory.select(None if expression == EVERYTHING else self.kept(expression))
+        with self._resident.mask_lock:
+            selections[expression] = _Selected(selection, self.memory, state.metadata_changes)
+            selections.move_to_end(expression)
+            rows = sum(each.selection.passages for each in selections.values())
+            while len(selections) > _SELECTIONS or (rows > _SELECTED * self.memory.size and len(selections) > 1):
+                _oldest, dropped = selections.popitem(last=False)
+                rows -= dropped.selection.passages
+        return selection
 
     def kept(self, expression: Expression) -> Mask:
         """Return which rows' documents `expression` keeps: [size], as SQL has it now or a moment ago.
@@ -371,6 +403,7 @@ def forget_masks(index: VectorIndex) -> None:
     if resident := _registry.get(_key(index)):
         with resident.mask_lock:
             resident.masks.clear()
+            resident.selections.clear()
 
 
 def forget_all() -> None:

@@ -42,7 +42,7 @@ from search_app.ranking import Candidate, Ranking
 from search_app.resident import View
 from search_app.scope import Scope
 from search_app.stopwatch import Round, Stopwatch
-from search_app.vector_memory import Mask
+from search_app.vector_memory import Selection
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class SemanticLeg:
         """Say what memory holds; what the filter keeps only if finding that out costs next to nothing."""
         kept = None
         if self.scope.is_filtered and view.knows(self.scope.filter):
-            kept = int(np.count_nonzero(view.memory.alive & view.kept(self.scope.filter)))
+            kept = view.selection(self.scope.filter).passages
         return InMemory(passages=view.memory.passages, dimensions=self.scope.index.profile.dimensions, kept=kept)
 
     def complete(self, ranking: Ranking, document_ids: Sequence[int]) -> None:
@@ -179,7 +179,7 @@ class SemanticLeg:
 
     def _from_memory(self, view: View, plan: Plan) -> Found:
         """Compare every passage in memory that the filter keeps, and the best ones again with SQL's vectors."""
-        kept, plan = self._kept_in_memory(view, plan)
+        selection, plan = self._select(view, plan)
         search = MemorySearch(
             self.scope,
             self.vector,
@@ -188,21 +188,17 @@ class SemanticLeg:
             offer=self._offer,
             words=self.words if self.has_words_ranked else None,
         )
-        compared = search.run(plan, kept)
+        compared = search.run(plan, selection)
         legs = {Measure.COSINE: search.near, Measure.BM25: search.named} if self.has_words_ranked else {}
         return Found(ranking=search.near, plan=replace(plan, rounds=search.rounds), candidates=compared, legs=legs)
 
-    def _kept_in_memory(self, view: View, plan: Plan) -> tuple[Mask | None, Plan]:
-        if not self.scope.is_filtered:
-            return None, plan
+    def _select(self, view: View, plan: Plan) -> tuple[Selection, Plan]:
         with self.watch.step("count"):
-            rows = view.kept(self.scope.filter)
-            chunks = int(np.count_nonzero(view.memory.alive & rows))
-            # Where each document has one passage, the passages have been counted.
-            are_single = view.documents == view.memory.passages
-            documents = chunks if are_single else view.memory.count_documents(rows)
-            kept = Kept(documents=documents, of_documents=view.documents, chunks=chunks)
-        return rows, replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
+            selection = view.selection(self.scope.filter)
+            if not self.scope.is_filtered:
+                return selection, plan
+            kept = Kept(documents=selection.documents, of_documents=view.documents, chunks=selection.passages)
+        return selection, replace(plan, kept=kept, wanted=min(plan.wanted, kept.documents))
 
     # --- from the store -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ candidates; their exact cosines come from SQL, see `semantic`.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import sqrt
 
 import numpy as np
@@ -45,6 +46,8 @@ class VectorMemory:
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
     alive: Mask
+    # How many rows have not been retired.
+    passages: int = 0
     ascends: bool = True
 
     @classmethod
@@ -62,11 +65,6 @@ class VectorMemory:
     @property
     def size(self) -> int:
         return len(self.alive)
-
-    @property
-    def passages(self) -> int:
-        """How many rows have not been retired."""
-        return int(np.count_nonzero(self.alive))
 
     @property
     def nbytes(self) -> int:
@@ -87,6 +85,7 @@ class VectorMemory:
         return replace(
             memory,
             alive=np.concatenate([self.alive, np.ones(count, dtype=np.bool_)]),
+            passages=self.passages + count,
             ascends=self.ascends and bool((added[1:] > added[:-1]).all()),
         )
 
@@ -94,7 +93,8 @@ class VectorMemory:
         """Return one in which these passages are retired."""
         if not len(chunk_ids):
             return self
-        return replace(self, alive=self.alive & ~are_among(self.chunk_ids[: self.size], chunk_ids))
+        alive = self.alive & ~are_among(self.chunk_ids[: self.size], chunk_ids)
+        return replace(self, alive=alive, passages=int(np.count_nonzero(alive)))
 
     def rows_of(self, document_ids: Ids) -> Mask:
         """Return the rows of these documents as a mask [size]."""
@@ -113,16 +113,13 @@ class VectorMemory:
         """Return which passages are in rows that are not `kept` [size]; one that is not here is not dropped."""
         return are_among(chunk_ids, self.chunk_ids[: self.size][~kept])
 
-    def count_documents(self, kept: Mask | None = None) -> int:
-        """Return of how many documents there are passages alive, in all or among the rows `kept`."""
-        documents = self.document_ids[: self.size][self.alive if kept is None else self.alive & kept]
-        table, _before = _table_of(documents)
-        return len(np.unique(documents)) if table is None else int(np.count_nonzero(table))
+    def select(self, kept: Mask | None = None) -> "Selection":
+        """Return the rows that are alive and `kept` [size], None for all of them."""
+        return Selection(self, kept)
 
-    def compare(self, vector: NDArray[np.float32], kept: Mask | None = None) -> "Compared":
-        """Compare a question, float32 [d], with the rows that are alive and `kept` [size], None for all of them."""
-        wanted = self.alive if kept is None else self.alive & kept
-        rows = np.flatnonzero(wanted)
+    def compare(self, vector: NDArray[np.float32], selection: "Selection") -> "Compared":
+        """Compare a question, float32 [d], with the rows of a selection of this memory."""
+        rows = selection.rows
         (question,), (scale,) = quantise(vector[None, :])
         if len(rows) < _COPIED_BELOW * self.size:
             dots, scales = _dots(self.codes[rows], question), self.scales[rows]
@@ -161,6 +158,26 @@ class VectorMemory:
         _documents, starts, sizes = np.unique(self.document_ids[rows], return_index=True, return_counts=True)
         nearest = np.repeat(np.maximum.reduceat(similarities, starts), sizes)
         return rows[similarities >= nearest - 2 * compared.likely_error]
+
+
+class Selection:
+    """The rows of a memory that are alive and `kept` [size], None for all. What is worked out once is remembered."""
+
+    def __init__(self, memory: VectorMemory, kept: Mask | None) -> None:
+        self.kept = kept
+        self.rows: Ids = np.flatnonzero(memory.alive if kept is None else memory.alive & kept)
+        self._document_ids = memory.document_ids
+
+    @property
+    def passages(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def documents(self) -> int:
+        """How many documents the passages are of."""
+        documents = self._document_ids[self.rows]
+        table, _before = _table_of(documents)
+        return len(np.unique(documents)) if table is None else int(np.count_nonzero(table))
 
 
 class Compared:

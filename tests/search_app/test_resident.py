@@ -17,21 +17,22 @@ from collections_app.models import (
     IndexChange,
 )
 from search_app import resident
-from search_app.filters import Expression, Not, Phrase, all_of
+from search_app.filters import EVERYTHING, Expression, Not, Phrase, all_of
 from search_app.lexical import LexicalLeg
 from search_app.planner import Strategy
 from search_app.resident import Standing, View
 from search_app.scope import Scope
 from search_app.search import Mode, SearchResponse
+from search_app.vector_memory import Selection
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import Remember, ask, declare, keys, where
 
 pytestmark = pytest.mark.django_db
 
 
-def view(collection: Collection) -> View | None:
+def view(collection: Collection, expression: Expression = EVERYTHING) -> View | None:
     index = serving_index(collection)
-    return resident.view_of(index, Scope(index, None, Not(where(collection))).sql)
+    return resident.view_of(index, Scope(index, None, expression).sql)
 
 
 def nearest(collection: Collection, query: str, **more: Any) -> SearchResponse:
@@ -326,6 +327,42 @@ def test_a_document_that_is_saved_after_both_have_named_answers_with_its_new_tex
     assert saved
     assert Chunk.objects.get(pk=response.hits[keys(response).index("book 41")].chunk.pk).state == ChunkState.LIVE
     assert "anew" in Document.objects.get(key="book 41").text
+
+
+def test_what_a_filter_selects_is_worked_out_again_when_something_changed_and_not_before(
+    films: Collection, drain: Drain, remember: Remember
+) -> None:
+    remember(films)
+    old = where(films, year__lt="1990")
+
+    def selected() -> Selection:
+        now = view(films, old)
+        assert now
+        return now.selection(old)
+
+    first = selected()
+    assert first.passages == first.documents == 2
+    assert selected() is first
+    save(films, "alien", "A ship answers a call.", metadata={"year": 1991})
+    drain(films)
+    assert selected().passages == 1
+    save(films, "new", "A new old film.", metadata={"year": 1970})
+    drain(films)
+    assert (selected().passages, selected().documents) == (2, 2)
+    assert first.passages == 2
+
+
+def test_selections_that_are_remembered_do_not_add_up(films: Collection, remember: Remember) -> None:
+    remember(films)
+    for year in range(1900, 2100):
+        later = where(films, year__gte=str(year))
+        now = view(films, later)
+        assert now
+        now.selection(later)
+    assert now
+    remembered = now._resident.selections.values()
+    assert 0 < len(remembered) <= 64
+    assert sum(each.selection.passages for each in remembered) <= 2 * now.memory.size
 
 
 def test_it_keeps_to_its_limit_and_says_what_it_takes(

@@ -23,7 +23,8 @@ def memory_of(matrix: NDArray[np.float32], *, room: int = 0) -> VectorMemory:
 def test_similarities_are_within_their_error_and_the_best_come_first(share: float | None) -> None:
     matrix, question = vectors(3000), vectors(1, seed=9)[0]
     kept = None if share is None else np.random.default_rng(1).random(3000) < share
-    compared = memory_of(matrix).compare(question, kept)
+    memory = memory_of(matrix)
+    compared = memory.compare(question, memory.select(kept))
     exact = matrix @ question
     wanted = np.arange(3000) if kept is None else np.flatnonzero(kept)
     assert compared.count == len(wanted)
@@ -44,9 +45,9 @@ def test_what_is_added_is_there_and_who_looked_before_sees_what_was_there() -> N
     before = memory_of(matrix[:1000])
     after = before.extended(np.arange(1001, 5001), np.arange(1001, 5001) * 10, matrix[1000:])
     assert (before.size, after.size, after.passages) == (1000, 5000, 5000)
-    rows, _similarities = after.compare(matrix[4321]).take(1)
+    rows, _similarities = after.compare(matrix[4321], after.select()).take(1)
     assert after.chunk_ids[rows].tolist() == [4322]
-    assert before.compare(matrix[4321]).count == 1000
+    assert before.compare(matrix[4321], before.select()).count == 1000
 
 
 def test_what_is_there_already_or_no_vector_is_not_added() -> None:
@@ -62,7 +63,7 @@ def test_what_is_retired_is_not_compared_but_for_who_looked_before() -> None:
     before = memory_of(vectors(10))
     after = before.without(np.array([3, 4, 99]))
     assert (after.passages, after.size, before.passages) == (8, 10, 10)
-    rows, _similarities = after.compare(vectors(10)[2]).take(10)
+    rows, _similarities = after.compare(vectors(10)[2], after.select()).take(10)
     assert {3, 4}.isdisjoint(after.chunk_ids[rows].tolist())
     assert after.without(np.empty(0, dtype=np.int64)) is after
 
@@ -71,9 +72,9 @@ def test_what_is_retired_is_not_compared_but_for_who_looked_before() -> None:
 def test_documents_are_counted_once_however_far_their_ids_lie_apart(far: int) -> None:
     documents = np.array([5, 5, 7, 7 + far])
     memory = VectorMemory.with_room_for(4, D).extended(np.arange(4), documents, vectors(4))
-    assert memory.count_documents() == 3
-    assert memory.count_documents(np.array([True, True, False, False])) == 1
-    assert memory.without(np.arange(4)).count_documents() == 0
+    assert memory.select().documents == 3
+    assert memory.select(np.array([True, True, False, False])).documents == 1
+    assert memory.without(np.arange(4)).select().documents == 0
 
 
 def test_a_passage_takes_as_much_memory_as_is_said() -> None:
