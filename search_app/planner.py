@@ -222,8 +222,9 @@ def memory_cost(memory: InMemory, *, wanted: int, is_filtered: bool, costs: Cost
     if kept is None:
         kept = ceil(memory.passages * _UNKNOWN_SHARE)
     naming = 0.0 if is_known else costs.round_trip + kept * costs.per_named
-    # Copying a vector takes three times as long as comparing it; see `vector_memory`.
-    compared = min(4 * kept, memory.passages) * memory.dimensions * costs.per_number
+    # Copying a vector takes three times as long as comparing it, and is done once; see `vector_memory`.
+    is_copied = 4 * kept < memory.passages
+    compared = (kept * (1 if is_known else 4) if is_copied else memory.passages) * memory.dimensions * costs.per_number
     candidates = min(kept, wanted + SPARE_CANDIDATES)
     return naming + compared + costs.round_trip + candidates * costs.per_checked
 

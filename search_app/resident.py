@@ -45,8 +45,8 @@ _PAGE = 2000
 _MOST_RETIRED = 0.25
 # Filters whose passages are remembered, and documents that are looked at again before all are.
 _MASKS, _RECHECKED = 64, 2000
-# Selections that are remembered, and how many rows all together, for each passage.
-_SELECTIONS, _SELECTED = 64, 2
+# Selections that are remembered, and which share of the memory all together take beside it. One may be larger.
+_SELECTIONS, _SELECTED = 64, 0.125
 # Changes of metadata that are remembered for the filters that were not asked for since.
 _EVENTS = 256
 # How long an index that did not fit is left alone, in seconds; and one that did, in the times that reading it took: two
@@ -137,7 +137,7 @@ class _Resident:
     def nbytes(self) -> int:
         with self.mask_lock:
             kept = [*(known.rows.nbytes for known in self.masks.values())]
-            kept += [known.selection.rows.nbytes for known in self.selections.values()]
+            kept += [known.selection.nbytes for known in self.selections.values()]
             return self.state.memory.nbytes + sum(kept)
 
 
@@ -164,7 +164,7 @@ class View:
     def selection(self, expression: Expression) -> Selection:
         """Return the live passages whose documents `expression` keeps, as SQL has it now or a moment ago.
 
-        It is remembered until something changes: reading the masks again costs more than comparing a few passages.
+        It is remembered until something changes: gathering the vectors costs more than comparing them.
         """
         state, selections = self._state, self._resident.selections
         with self._resident.mask_lock:
@@ -176,10 +176,10 @@ class View:
         with self._resident.mask_lock:
             selections[expression] = _Selected(selection, self.memory, state.metadata_changes)
             selections.move_to_end(expression)
-            rows = sum(each.selection.passages for each in selections.values())
-            while len(selections) > _SELECTIONS or (rows > _SELECTED * self.memory.size and len(selections) > 1):
+            nbytes, most = sum(each.selection.nbytes for each in selections.values()), _SELECTED * self.memory.nbytes
+            while len(selections) > 1 and (len(selections) > _SELECTIONS or nbytes > most):
                 _oldest, dropped = selections.popitem(last=False)
-                rows -= dropped.selection.passages
+                nbytes -= dropped.selection.nbytes
         return selection
 
     def kept(self, expression: Expression) -> Mask:
@@ -403,7 +403,8 @@ def forget_masks(index: VectorIndex) -> None:
     if resident := _registry.get(_key(index)):
         with resident.mask_lock:
             resident.masks.clear()
-            resident.selections.clear()
+            for expression in resident.selections.keys() - {EVERYTHING}:
+                del resident.selections[expression]
 
 
 def forget_all() -> None:

@@ -114,19 +114,24 @@ class VectorMemory:
         return are_among(chunk_ids, self.chunk_ids[: self.size][~kept])
 
     def select(self, kept: Mask | None = None) -> "Selection":
-        """Return the rows that are alive and `kept` [size], None for all of them."""
-        return Selection(self, kept)
+        """Return the rows that are alive and `kept` [size], None for all of them, to compare questions with them."""
+        rows = np.flatnonzero(self.alive if kept is None else self.alive & kept)
+        is_copied = len(rows) < _COPIED_BELOW * self.size
+        return Selection(
+            kept=kept,
+            rows=rows,
+            document_ids=self.document_ids,
+            codes=self.codes[rows] if is_copied else self.codes[: self.size],
+            scales=self.scales[rows] if is_copied else self.scales[: self.size],
+        )
 
     def compare(self, vector: NDArray[np.float32], selection: "Selection") -> "Compared":
         """Compare a question, float32 [d], with the rows of a selection of this memory."""
-        rows = selection.rows
+        rows, scales = selection.rows, selection.scales
         (question,), (scale,) = quantise(vector[None, :])
-        if len(rows) < _COPIED_BELOW * self.size:
-            dots, scales = _dots(self.codes[rows], question), self.scales[rows]
-        else:
-            dots, scales = _dots(self.codes[: self.size], question), self.scales[: self.size]
-            if len(rows) < self.size:
-                dots, scales = dots[rows], scales[rows]
+        dots = _dots(selection.codes, question)
+        if len(rows) < len(dots):
+            dots, scales = dots[rows], scales[rows]
         similarities = np.empty(len(dots), dtype=np.float32)
         np.multiply(dots, scales * scale, out=similarities, casting="unsafe")
         largest = float(scales.max(initial=0.0))
@@ -161,16 +166,26 @@ class VectorMemory:
 
 
 class Selection:
-    """The rows of a memory that are alive and `kept` [size], None for all. What is worked out once is remembered."""
+    """Rows of a memory: those that are alive and `kept` [size], None for all. What is worked out once is remembered.
 
-    def __init__(self, memory: VectorMemory, kept: Mask | None) -> None:
-        self.kept = kept
-        self.rows: Ids = np.flatnonzero(memory.alive if kept is None else memory.alive & kept)
-        self._document_ids = memory.document_ids
+    `codes` and `scales` are copies of theirs where the rows are few, else those of all rows.
+    """
+
+    def __init__(
+        self, *, kept: Mask | None, rows: Ids, document_ids: Ids, codes: NDArray[np.int8], scales: NDArray[np.float32]
+    ) -> None:
+        self.kept, self.rows, self.codes, self.scales = kept, rows, codes, scales
+        self._document_ids = document_ids
 
     @property
     def passages(self) -> int:
         return len(self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes beside the memory itself and `kept`."""
+        is_copied = self.codes.base is None
+        return self.rows.nbytes + (self.codes.nbytes + self.scales.nbytes if is_copied else 0)
 
     @cached_property
     def documents(self) -> int:

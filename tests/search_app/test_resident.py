@@ -362,7 +362,7 @@ def test_selections_that_are_remembered_do_not_add_up(films: Collection, remembe
     assert now
     remembered = now._resident.selections.values()
     assert 0 < len(remembered) <= 64
-    assert sum(each.selection.passages for each in remembered) <= 2 * now.memory.size
+    assert sum(each.selection.nbytes for each in remembered) <= now.memory.nbytes
 
 
 def test_it_keeps_to_its_limit_and_says_what_it_takes(
