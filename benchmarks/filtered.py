@@ -222,7 +222,7 @@ def figures(rows: Sequence[dict[str, Any]], *, chunks: int, vendor: str, conditi
         "lancedb": ("lancedb", lambda row: row["kept"] > 0),
         "pgvector": ("pgvector", lambda row: row["kept"] > 0),
     }
-    size = f"{chunks // 1000}k" if vendor == "sqlite" else f"{chunks // 1000}k_{vendor}"
+    size = report.sized(chunks, vendor)
     units = {"p95_ms": "ms, p95", "p50_ms": "ms, median", "cpu_ms": "ms of processor time, median"}
     for (name, (rival, chosen)), (measured, unit) in itertools.product(promises.items(), units.items()):
         if pair := worst(rival, chosen, measured):

@@ -36,6 +36,11 @@ def add(
     print(f"{name}: {json.dumps(figure, ensure_ascii=False)}", flush=True)
 
 
+def sized(chunks: int, vendor: str) -> str:
+    """Return what stands for a size and a database in the names of figures; SQLite goes without saying."""
+    return f"{chunks // 1000}k" if vendor == "sqlite" else f"{chunks // 1000}k_{vendor}"
+
+
 def median_ratio(ours: Sequence[float], other: Sequence[float]) -> float:
     """Return the median of the ratios of what was measured in turn, so that noise that lasts hits both."""
     return statistics.median(a / b for a, b in zip(ours, other, strict=True))

@@ -282,7 +282,6 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     data = make(options.chunks, 200)
     texts = natural_texts(options.chunks)
     ask = questions(texts)
-    size = f"{options.chunks // 1000}k"
     with ChromaServer(folder / "chroma") as server:
         index = site(folder, server.url, data, texts, embedder=options.embedder)
         from django.core.management import call_command
@@ -299,6 +298,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         first = Chunk.objects.filter(index=index).earliest("pk").pk
         slug = index.collection.slug
         conditions = f"{options.chunks} x {DIMENSIONS}, {options.embedder} embedder, {connection.vendor}"
+        size = report.sized(options.chunks, connection.vendor)
         asked = requests_of(Client(headers={"host": "localhost"}), slug, options.chunks)
         chroma = rivals.Chroma(server.url, name, first)
         found = latency(asked, parts_of(index, chroma), ask, options.rounds)
