@@ -186,3 +186,12 @@ def embedding_input(title: str, locator: dict[str, Any], text: str) -> str:
     context += [heading for heading in headings if heading != title]
     prefix = " › ".join(context)[:CONTEXT_CHARACTERS]
     return f"{prefix}\n{text}" if prefix and text else prefix or text
+
+
+def lexical_input(title: str, embedded: str) -> str:
+    """Return the text whose words a passage is found by: what is embedded for it, and the title's words once more.
+
+    A title says in few words what a text is about, so each of them counts double, as if it stood there twice: the
+    weighted fields of Robertson, Zaragoza and Taylor, "Simple BM25 Extension to Multiple Weighted Fields", 2004.
+    """
+    return f"{title[:CONTEXT_CHARACTERS]}\n{embedded}" if title else embedded

@@ -5,11 +5,11 @@ words, and damage.
 from django.db import transaction
 
 from collections_app import lexical_segments
-from collections_app.chunking import embedding_input
+from collections_app.chunking import embedding_input, lexical_input
 from collections_app.lexical import ANALYZER_VERSION
 from collections_app.lexical_rows import missing_rows, orphan_rows, remove_rows, row_of, write_rows
 from collections_app.locks import lock_documents, lock_indexes
-from collections_app.models import LexicalRow, VectorIndex
+from collections_app.models import Chunk, LexicalRow, VectorIndex
 
 BATCH = 500
 
@@ -32,13 +32,18 @@ def _add_batch(index: VectorIndex) -> int:
         lock_documents({document_id for _, document_id in seen})
         # Whoever retires a chunk or writes its row holds these locks, so what is missing now stays so until we commit.
         chunks = missing_rows(index).filter(pk__in=[pk for pk, _ in seen]).select_related("document").order_by("pk")
-        rows = [row_of(chunk, embedding_input(chunk.document.title, chunk.locator, chunk.text)) for chunk in chunks]
+        rows = [row_of(chunk, _words_of(chunk)) for chunk in chunks]
         # One that was lost after it was merged must not be counted twice.
         held = lexical_segments.held_by_segments(index.pk, [row.pk for row in rows])
         for row in rows:
             row.merged = row.pk in held
         write_rows(rows)
     return len(rows)
+
+
+def _words_of(chunk: Chunk) -> str:
+    title = chunk.document.title
+    return lexical_input(title, embedding_input(title, chunk.locator, chunk.text))
 
 
 @transaction.atomic

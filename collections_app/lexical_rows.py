@@ -15,10 +15,7 @@ _BATCH = 1000
 
 
 def row_of(chunk: Chunk, text: str) -> LexicalRow:
-    """Return the row of a chunk, not yet saved. `text` is what is embedded for it, title and headings included.
-
-    A question is then compared by words with exactly what it is compared with by meaning.
-    """
+    """Return the row of a chunk, not yet saved. `text` is what its words are, see `chunking.lexical_input`."""
     bag = bag_of(text)
     return LexicalRow(
         chunk_id=chunk.pk,

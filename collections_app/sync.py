@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from collections_app import activity, changes, ledger, lexical_segments, outages, projection
 from collections_app.accounting import Account
-from collections_app.chunking import Passage
+from collections_app.chunking import Passage, lexical_input
 from collections_app.embeddings import Embedder
 from collections_app.exceptions import (
     BudgetUsedUp,
@@ -315,7 +315,8 @@ class _Batch:
         """Make the lexical rows of staged chunks; no transaction waits for the analysis of their words."""
         for work in works:
             self._breathe()
-            work.rows = [row_of(chunk, text) for chunk, text in zip(work.chunks, work.inputs, strict=True)]
+            texts = (lexical_input(work.document.title, embedded) for embedded in work.inputs)
+            work.rows = [row_of(chunk, text) for chunk, text in zip(work.chunks, texts, strict=True)]
 
     def _breathe(self) -> None:
         """Renew the lease if it is some time ago: cutting a book takes longer than a lease lasts."""

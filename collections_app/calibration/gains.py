@@ -110,7 +110,7 @@ def _scores(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return cosines and BM25 scores of the documents that either leg names, each by its best passage."""
     question = one.question
-    scores = search_words_instead(index.pk, question.text, chunk_id=question.chunk_id, text=question.rest)
+    scores = search_words_instead(index.pk, question.text, chunk_id=question.chunk_id, text=question.rest_words)
     named = scores.best(pool * _PASSAGES_PER_DOCUMENT)
     chunks = Chunk.objects.filter(pk__in=named.chunks.tolist(), state=ChunkState.LIVE)
     documents = dict(chunks.values_list("pk", "document"))

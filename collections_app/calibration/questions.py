@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collections_app.chunking import embedding_input
+from collections_app.chunking import embedding_input, lexical_input
 from collections_app.language import detect_language
 from collections_app.lexical import terms_of
 from collections_app.models import Chunk, ChunkState, VectorIndex
@@ -21,12 +21,16 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])|\n+")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A sentence, the chunk and the document it was taken from, and what is left to be found, as it is embedded."""
+    """A sentence, the chunk and the document it was taken from, and what is left to be found.
+
+    `rest` is that as it is embedded, `rest_words` as it is found by words.
+    """
 
     text: str
     chunk_id: int
     document_id: int
     rest: str
+    rest_words: str
     language: str
 
 
@@ -66,11 +70,13 @@ def _question(chunk: Chunk, chance: random.Random) -> Question | None:
     rest = "\n".join(sentences[:chosen] + sentences[chosen + 1 :])
     if not _says_something(rest):
         return None
+    embedded = embedding_input(chunk.document.title, chunk.locator, rest)
     return Question(
         text=sentences[chosen],
         chunk_id=chunk.pk,
         document_id=chunk.document_id,
-        rest=embedding_input(chunk.document.title, chunk.locator, rest),
+        rest=embedded,
+        rest_words=lexical_input(chunk.document.title, embedded),
         language=detect_language(chunk.text) or chunk.language,
     )
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from collections_app.lexical.stemming import stem
 
-# Raised with whatever changes the terms of any text: an index is asked by the analysis that its rows were made with.
-ANALYZER_VERSION = 1
+# Raised with whatever changes the terms of any passage: an index is asked by the analysis that its rows were made with.
+ANALYZER_VERSION = 2
 
 # Nobody asks for a longer word; base64 has no end.
 LONGEST_WORD = 100

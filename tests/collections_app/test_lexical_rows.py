@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collections_app import services, sweeping, sync
-from collections_app.chunking import embedding_input
+from collections_app.chunking import embedding_input, lexical_input
 from collections_app.lexical import bag_of
 from collections_app.lexical_repair import add_missing_rows, remove_orphan_rows
 from collections_app.lexical_rows import missing_rows, orphan_rows
@@ -32,7 +32,8 @@ def assert_in_step(collection: Collection) -> None:
     live = Chunk.objects.filter(state=ChunkState.LIVE, index__collection=collection).select_related("document")
     expected = {}
     for chunk in live:
-        bag = bag_of(embedding_input(chunk.document.title, chunk.locator, chunk.text))
+        title = chunk.document.title
+        bag = bag_of(lexical_input(title, embedding_input(title, chunk.locator, chunk.text)))
         expected[chunk.pk] = (chunk.index_id, bag.length, bag.to_bytes())
     rows = LexicalRow.objects.filter(index__collection=collection)
     assert {row.pk: (row.index_id, row.length, bytes(row.terms)) for row in rows} == expected

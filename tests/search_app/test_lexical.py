@@ -50,6 +50,15 @@ def test_a_title_is_found_although_the_text_does_not_say_it(films: Collection) -
     assert find(films, "gravity") == ["gravity"]
 
 
+def test_a_word_in_the_title_counts_for_more_than_one_in_the_text(collection: Collection, drain: Drain) -> None:
+    save(collection, "within", "A lighthouse stands where the long road ends.", title="Coasts of the north")
+    save(collection, "about", "A tower stands where the long road ends.", title="Lighthouse of the north")
+    save(collection, "untitled", "A lighthouse stands where the long road of the north coasts ends.")
+    drain(collection)
+    assert find(collection, "lighthouse")[0] == "about"
+    assert set(find(collection, "lighthouse")) == {"about", "within", "untitled"}
+
+
 def test_a_document_comes_once_by_its_best_passage(library: Collection) -> None:
     found = find(library, "book 17 passage", wanted=60)
     assert found[0] == "book 17"
