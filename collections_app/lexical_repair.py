@@ -58,9 +58,10 @@ def renew_words(index: VectorIndex) -> bool:
 
     From then on its rows are missing, and `add_missing_rows` makes them; until all are there, answers say so.
     """
-    if index.analyzer_version == ANALYZER_VERSION:
+    # A worker of an older release, which may still run, must not go back.
+    if index.analyzer_version >= ANALYZER_VERSION:
         return False
-    stale = LexicalRow.objects.filter(index=index).exclude(analyzer_version=ANALYZER_VERSION)
+    stale = LexicalRow.objects.filter(index=index, analyzer_version__lt=ANALYZER_VERSION)
     begins = stale.exists()
     if begins:
         with transaction.atomic():

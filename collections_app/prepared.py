@@ -127,7 +127,7 @@ class Statement(Generic[Row]):
                     pairs = zip(self._parameters, given, strict=True)
                     return self._execute(kept.sql, [value for each, value in pairs if isinstance(each, Parameter)])
             except DatabaseError as error:
-                if not server_statements.gave_up(error):
+                if not server_statements.gave_up(error, connection):
                     raise
         return self._execute(self._sql, given)
 

@@ -5,14 +5,15 @@ number that counts within a connection, and is off in Django for a reason: behin
 client to client, the number may be another client's statement. Here the name is made of the text: one that is known
 stands for this statement and no other, and one that is not is an error before anything was read.
 
-Only outside of transactions, where such an error costs nothing: the statement is then asked in full, and this process
-has the server keep no more of them.
+Only outside of transactions, where such an error costs nothing: the statement is then asked in full. After a few such
+errors this process has servers keep no more of them.
 """
 
 import hashlib
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +31,12 @@ PLACE = object()
 _ASKED_BEFORE = 2
 # How many the server keeps for a connection, some ten kilobytes each, and of how many it is known how often they came.
 _MOST_KEPT, _MOST_COUNTED = 100, 1000
-# There is no statement of the name; there is one although this connection made none; tables are others than they were.
-_NOT_AS_LEFT = frozenset({"26000", "42P05", "0A000"})
+# How long a plan is kept, in seconds: one that was made while tables were small reads all of them when they have grown.
+_LASTS = 30.0
+# After so many surprises nothing is kept any more.
+_MOST_SURPRISES = 3
+# There is a statement of the name already, which then is this one; there is none; its tables are others than they were.
+_THERE, _NOT_AS_LEFT = "42P05", frozenset({"26000", "0A000"})
 
 
 class ServerStatement:
@@ -56,49 +61,77 @@ class ServerStatement:
 
 
 class _Kept:
-    """What the server keeps for one connection, and how often others were asked; what came last is at the end."""
+    """What the server keeps for one connection since when, and how often others were asked; the last is at the end."""
 
     def __init__(self) -> None:
         self._asked: OrderedDict[str, int] = OrderedDict()
-        self._names: OrderedDict[str, None] = OrderedDict()
+        self._names: OrderedDict[str, float] = OrderedDict()
 
     def has(self, statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool:
         """Count a use, and have the server keep a statement that is used often; return whether it does."""
         name = statement.name
         if name in self._names:
             self._names.move_to_end(name)
-            return True
-        before = self._asked.pop(name, 0)
-        if before < _ASKED_BEFORE:
-            self._asked[name] = before + 1
-            if len(self._asked) > _MOST_COUNTED:
-                self._asked.popitem(last=False)
+            if time.monotonic() - self._names[name] < _LASTS:
+                return True
+            self._forget(name, connection)
+        elif not self._is_frequent(name):
             return False
-        with connection.cursor() as cursor:
-            if len(self._names) == _MOST_KEPT:
-                oldest, _ = self._names.popitem(last=False)
-                cursor.execute(f"DEALLOCATE {oldest}")
-            cursor.execute(f"PREPARE {name} AS {statement.text}")
-        self._names[name] = None
+        elif len(self._names) == _MOST_KEPT:
+            self._forget(next(iter(self._names)), connection)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"PREPARE {name} AS {statement.text}")
+        except DatabaseError as error:
+            if _state_of(error) != _THERE:
+                raise
+        self._names[name] = time.monotonic()
         return True
+
+    def _is_frequent(self, name: str) -> bool:
+        before = self._asked.pop(name, 0)
+        if before >= _ASKED_BEFORE:
+            return True
+        self._asked[name] = before + 1
+        if len(self._asked) > _MOST_COUNTED:
+            self._asked.popitem(last=False)
+        return False
+
+    def _forget(self, name: str, connection: BaseDatabaseWrapper) -> None:
+        del self._names[name]
+        with connection.cursor() as cursor:
+            cursor.execute(f"DEALLOCATE {name}")
 
 
 class _Servers:
-    """What is kept for every connection of this process, until something came between one and its server."""
+    """What is kept for every connection of this process, until too much of it was not there."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_connection: WeakKeyDictionary[Any, _Kept] = WeakKeyDictionary()
-        self.are_trusted = True
+        self._surprises = 0
+
+    @property
+    def are_trusted(self) -> bool:
+        return self._surprises < _MOST_SURPRISES
 
     def kept_for(self, connection: BaseDatabaseWrapper) -> _Kept:
+        # As a cursor would, but before it is looked up what is kept: of a connection that was lost it is not.
+        connection.close_if_health_check_failed()
         connection.ensure_connection()
         with self._lock:
             return self._by_connection.setdefault(connection.connection, _Kept())
 
-    def trust(self, are_trusted: bool) -> None:
+    def note_surprise(self, connection: BaseDatabaseWrapper) -> None:
+        """Forget what was kept for a connection."""
         with self._lock:
-            self.are_trusted = are_trusted
+            self._surprises += 1
+            self._by_connection.pop(connection.connection, None)
+
+    def reset(self) -> None:
+        """Know nothing, and trust: for tests."""
+        with self._lock:
+            self._surprises = 0
             self._by_connection.clear()
 
 
@@ -107,7 +140,10 @@ _servers = _Servers()
 
 def can_keep(connection: BaseDatabaseWrapper) -> bool:
     """Return whether a statement asked now may be one that the server keeps."""
-    return connection.vendor == "postgresql" and _servers.are_trusted and not connection.in_atomic_block
+    if connection.vendor != "postgresql" or not _servers.are_trusted or connection.in_atomic_block:
+        return False
+    # With values bound by the server, what a statement says cannot be told before.
+    return connection.get_autocommit() and not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
 def is_kept(statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool:
@@ -115,14 +151,19 @@ def is_kept(statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool
     return _servers.kept_for(connection).has(statement, connection)
 
 
-def gave_up(error: DatabaseError) -> bool:
-    """Return whether an error says that the server has not what it was to keep; from then on nothing is kept."""
-    if getattr(error.__cause__, "sqlstate", None) not in _NOT_AS_LEFT:
+def gave_up(error: DatabaseError, connection: BaseDatabaseWrapper) -> bool:
+    """Return whether an error says that the server has not what it was to keep, and the statement is to ask in full."""
+    if _state_of(error) not in _NOT_AS_LEFT:
         return False
-    logger.warning(
-        "PostgreSQL does not have the statements that it was to keep (%s): there is a pooler between, or tables were "
-        "altered. Answers stay right; each statement is planned anew until this process is started again.",
-        error,
-    )
-    _servers.trust(False)
+    _servers.note_surprise(connection)
+    if not _servers.are_trusted:
+        logger.warning(
+            "PostgreSQL does not have the statements that it was to keep (%s): there is a pooler between, or tables "
+            "were altered. Answers stay right; each statement is planned anew until this process is started again.",
+            error,
+        )
     return True
+
+
+def _state_of(error: DatabaseError) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)

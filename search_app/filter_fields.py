@@ -1,5 +1,7 @@
 """Which fields a filter asks about. Pure."""
 
+from dataclasses import replace
+
 from search_app.filters import And, Condition, Expression, Not, Or, Phrase
 
 
@@ -16,18 +18,35 @@ def names_in(expression: Expression) -> frozenset[str]:
             return frozenset()
 
 
-def declared_in(expression: Expression, collection_id: int) -> dict[str, int]:
-    """Return the primary keys of a collection's MetadataFields that an expression asks about, by name.
+def of_collection(expression: Expression, collection_id: int) -> Expression:
+    """Return an expression over what one collection declares, the same for whichever others it was read for too.
 
     Raises KeyError for a field that the collection did not declare when the expression was read.
     """
     match expression:
         case Condition(field):
-            return {field.name: dict(field.declared)[collection_id]}
-        case And(parts) | Or(parts):
-            return {name: pk for part in parts for name, pk in declared_in(part, collection_id).items()}
+            declared = ((collection_id, dict(field.declared)[collection_id]),)
+            return replace(expression, field=replace(field, declared=declared))
+        case And(parts):
+            return And(tuple(of_collection(part, collection_id) for part in parts))
+        case Or(parts):
+            return Or(tuple(of_collection(part, collection_id) for part in parts))
         case Not(part):
-            return declared_in(part, collection_id)
+            return Not(of_collection(part, collection_id))
+        case Phrase():
+            return expression
+
+
+def declared_in(expression: Expression) -> dict[str, int]:
+    """Return the primary keys of the MetadataFields that an expression of one collection asks about, by name."""
+    match expression:
+        case Condition(field):
+            ((_collection_id, pk),) = field.declared
+            return {field.name: pk}
+        case And(parts) | Or(parts):
+            return {name: pk for part in parts for name, pk in declared_in(part).items()}
+        case Not(part):
+            return declared_in(part)
         case Phrase():
             return {}
 

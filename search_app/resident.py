@@ -131,13 +131,15 @@ class _Resident:
     lock: threading.Lock = field(default_factory=threading.Lock)
     masks: "OrderedDict[object, _Kept]" = field(default_factory=OrderedDict)
     selections: "OrderedDict[Expression, _Selected]" = field(default_factory=OrderedDict)
+    everything: "_Selected | None" = None
     mask_lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def nbytes(self) -> int:
         with self.mask_lock:
-            kept = [*(known.rows.nbytes for known in self.masks.values())]
-            kept += [known.selection.nbytes for known in self.selections.values()]
+            selected = [*self.selections.values(), *([self.everything] if self.everything else [])]
+            kept = [known.rows.nbytes for known in self.masks.values()]
+            kept += [known.selection.nbytes for known in selected]
             return self.state.memory.nbytes + sum(kept)
 
 
@@ -166,21 +168,36 @@ class View:
 
         It is remembered until something changes: gathering the vectors costs more than comparing them.
         """
-        state, selections = self._state, self._resident.selections
-        with self._resident.mask_lock:
-            known = selections.get(expression)
-            if known and known.memory is self.memory and known.metadata_changes == state.metadata_changes:
-                selections.move_to_end(expression)
+        resident = self._resident
+        with resident.mask_lock:
+            known = resident.everything if expression == EVERYTHING else resident.selections.get(expression)
+            if known and self._is_of_now(known):
+                if expression != EVERYTHING:
+                    resident.selections.move_to_end(expression)
                 return known.selection
         selection = self.memory.select(None if expression == EVERYTHING else self.kept(expression))
-        with self._resident.mask_lock:
-            selections[expression] = _Selected(selection, self.memory, state.metadata_changes)
+        self._remember_selection(expression, _Selected(selection, self.memory, self._state.metadata_changes))
+        return selection
+
+    def _is_of_now(self, known: _Selected) -> bool:
+        return known.memory is self.memory and known.metadata_changes == self._state.metadata_changes
+
+    def _remember_selection(self, expression: Expression, selected: _Selected) -> None:
+        resident = self._resident
+        with resident.mask_lock:
+            if expression == EVERYTHING:
+                resident.everything = selected
+                return
+            selections = resident.selections
+            # What is of another memory would keep all of that from being freed.
+            for other in [key for key, known in selections.items() if known.memory is not self.memory]:
+                del selections[other]
+            selections[expression] = selected
             selections.move_to_end(expression)
             nbytes, most = sum(each.selection.nbytes for each in selections.values()), _SELECTED * self.memory.nbytes
             while len(selections) > 1 and (len(selections) > _SELECTIONS or nbytes > most):
                 _oldest, dropped = selections.popitem(last=False)
                 nbytes -= dropped.selection.nbytes
-        return selection
 
     def kept(self, expression: Expression) -> Mask:
         """Return which rows' documents `expression` keeps: [size], as SQL has it now or a moment ago.
@@ -403,8 +420,7 @@ def forget_masks(index: VectorIndex) -> None:
     if resident := _registry.get(_key(index)):
         with resident.mask_lock:
             resident.masks.clear()
-            for expression in resident.selections.keys() - {EVERYTHING}:
-                del resident.selections[expression]
+            resident.selections.clear()
 
 
 def forget_all() -> None:

@@ -20,7 +20,7 @@ from collections_app.models import (
 )
 from collections_app.prepared import Many, prepared
 from search_app import planner
-from search_app.filter_fields import declared_in
+from search_app.filter_fields import declared_in, of_collection
 from search_app.filter_sql import FilterSQL, Form
 from search_app.filters import EVERYTHING, Expression
 from search_app.planner import Counts, Kept
@@ -49,8 +49,9 @@ class Scope:
     sql: FilterSQL = field(init=False)
 
     def __post_init__(self) -> None:
-        field_ids = declared_in(self.filter, self.index.collection_id)
-        object.__setattr__(self, "sql", FilterSQL(field_ids))
+        # So that what is remembered of a filter serves whoever searches the collection, with others or alone.
+        object.__setattr__(self, "filter", of_collection(self.filter, self.index.collection_id))
+        object.__setattr__(self, "sql", FilterSQL(declared_in(self.filter)))
 
     @property
     def is_filtered(self) -> bool:

@@ -183,9 +183,10 @@ class Selection:
 
     @property
     def nbytes(self) -> int:
-        """What it takes beside the memory itself and `kept`."""
+        """What it takes beside the memory itself."""
         is_copied = self.codes.base is None
-        return self.rows.nbytes + (self.codes.nbytes + self.scales.nbytes if is_copied else 0)
+        copied = self.codes.nbytes + self.scales.nbytes if is_copied else 0
+        return self.rows.nbytes + copied + (0 if self.kept is None else self.kept.nbytes)
 
     @cached_property
     def documents(self) -> int:

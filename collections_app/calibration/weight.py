@@ -14,6 +14,7 @@ from collections_app.calibration.gains import gains_of
 from collections_app.calibration.questions import Question, questions_of
 from collections_app.fusion import choose_weight, tried
 from collections_app.ledger import in_future
+from collections_app.lexical import ANALYZER_VERSION
 from collections_app.models import EntryState, IndexEntry, IndexState, VectorIndex
 from collections_app.profiles import embedder_for
 
@@ -37,16 +38,23 @@ class Evidence:
 
 
 def due() -> int | None:
-    """Return an index to calibrate: one that serves, is in step with its documents, and has changed its size a lot."""
+    """Return an index to calibrate: one that serves, is in step with its documents, and has changed its size a lot.
+
+    Or whose words were analysed otherwise when its weight was learned; not while they are being found anew.
+    """
     serving = VectorIndex.objects.filter(
-        state=IndexState.SERVING, collection__deleted_at=None, profile__paused_until=None
+        state=IndexState.SERVING,
+        collection__deleted_at=None,
+        profile__paused_until=None,
+        analyzer_version=ANALYZER_VERSION,
     )
     free = serving.filter(Q(calibrator_expires_at=None) | Q(calibrator_expires_at__lt=Now()))
     busy = IndexEntry.objects.filter(state=EntryState.PENDING).order_by().values("index")
     for index in free.exclude(pk__in=busy).order_by(F("calibrated_at").asc(nulls_first=True)):
         entries = IndexEntry.objects.filter(index=index).count()
         before = index.calibration.get("documents", 0)
-        if entries and (not before or entries >= GROWTH * before or entries * GROWTH <= before):
+        is_otherwise = index.calibration.get("analyzer_version") != ANALYZER_VERSION
+        if entries and (is_otherwise or entries >= GROWTH * before or entries * GROWTH <= before):
             return index.pk
     return None
 
@@ -88,6 +96,7 @@ def _calibrate(index: VectorIndex, breathe: Callable[[], None]) -> Evidence | No
     VectorIndex.objects.filter(pk=index.pk).update(
         semantic_weight=evidence.weight if evidence else None,
         calibration={
+            "analyzer_version": ANALYZER_VERSION,
             "documents": documents,
             "questions": len(questions),
             "embedded": embedded,

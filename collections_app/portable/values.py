@@ -328,8 +328,10 @@ def _calibration(facts: Facts) -> dict[str, Any]:
     if "documents" not in facts:
         return {}
     languages = facts.raw("languages")
+    # Which analysis of words it was learned with was not always noted.
+    noted = [name for name in ("analyzer_version",) if name in facts]
     return {
-        **{name: facts.integer(name) for name in ("documents", "questions", "embedded")},
+        **{name: facts.integer(name) for name in (*noted, "documents", "questions", "embedded")},
         **_evidence(facts),
         "languages": {str(language)[:10]: _evidence(facts.part("languages").part(language)) for language in languages},
     }

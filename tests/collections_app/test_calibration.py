@@ -12,6 +12,7 @@ from collections_app import calibration, services, tasks
 from collections_app.calibration import questions
 from collections_app.embeddings.hashing import MeaninglessHashEmbedder
 from collections_app.ledger import in_future
+from collections_app.lexical import ANALYZER_VERSION
 from collections_app.models import Collection, Embedding, VectorIndex
 from tests.conftest import Drain, serving_index
 
@@ -95,7 +96,14 @@ def test_too_little_to_learn_from_leaves_the_default(collection: Collection, dra
     assert calibration.calibrate(index) is None
     index.refresh_from_db()
     assert index.semantic_weight is None
-    assert index.calibration == {"documents": TOPICS, "questions": 0, "embedded": 0, "languages": {}}
+    learned = {
+        "analyzer_version": ANALYZER_VERSION,
+        "documents": TOPICS,
+        "questions": 0,
+        "embedded": 0,
+        "languages": {},
+    }
+    assert index.calibration == learned
 
 
 def test_an_empty_index_is_not_calibrated(collection: Collection) -> None:
@@ -128,6 +136,16 @@ def test_it_is_due_when_all_is_indexed_and_again_when_that_has_doubled(told: Vec
     assert calibration.due() is None
     drain(collection)
     assert calibration.due() == told.pk
+
+
+def test_it_is_due_again_when_words_are_analysed_otherwise_and_not_before_they_are(told: VectorIndex) -> None:
+    calibration.calibrate(told)
+    assert calibration.due() is None
+    indexes = VectorIndex.objects.filter(pk=told.pk)
+    indexes.update(calibration={**VectorIndex.objects.get(pk=told.pk).calibration, "analyzer_version": 0})
+    assert calibration.due() == told.pk
+    indexes.update(analyzer_version=0)
+    assert calibration.due() is None
 
 
 def test_two_workers_do_not_calibrate_one_index(told: VectorIndex) -> None:

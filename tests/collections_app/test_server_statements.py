@@ -20,9 +20,9 @@ AWKWARD = "50% of %s, $1 and \\ 'quoted' \"too\" 文 🦊"
 @pytest.fixture(autouse=True)
 def trusted() -> Iterator[None]:
     connection.close()
-    server_statements._servers.trust(True)
+    server_statements._servers.reset()
     yield
-    server_statements._servers.trust(True)
+    server_statements._servers.reset()
 
 
 def by_slug(*also: str) -> Statement[Any]:
@@ -88,25 +88,61 @@ def test_what_was_asked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch
         assert kept() <= 2
 
 
-def test_a_server_that_was_handed_on_is_asked_in_full(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_plan_is_made_anew_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     collection = create_collection("One")
-    for _ in range(4):
-        asked([collection.slug])
-    with connection.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-    with caplog.at_level(logging.WARNING):
+    monkeypatch.setattr(server_statements, "_LASTS", 0.0)
+    with CaptureQueriesContext(connection) as queries:
         assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    assert sum(query["sql"].startswith("PREPARE") for query in queries) == 3
+    assert kept() == 1
+
+
+def test_a_server_that_was_handed_on_is_asked_in_full_and_soon_nothing_more_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    collection = create_collection("One")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert "pooler" not in caplog.text
+            assert [asked([collection.slug]) for _ in range(4)] == [[collection]] * 4
+            assert kept() == 1
+            with connection.cursor() as cursor:
+                cursor.execute("DEALLOCATE ALL")
+            assert asked([collection.slug]) == [collection]
     assert "pooler" in caplog.text
+    assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
     assert kept() == 0
 
 
-def test_a_name_that_another_client_left_behind_is_no_error() -> None:
+def test_a_name_that_another_client_left_behind_is_the_same_statement() -> None:
     collection = create_collection("One")
     for _ in range(4):
         asked([collection.slug])
     # As a pooler would: a server that knows the statement, to a client that does not know so.
-    server_statements._servers.trust(True)
-    assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    server_statements._servers.reset()
+    with CaptureQueriesContext(connection) as queries:
+        assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    assert sum(query["sql"].startswith("EXECUTE") for query in queries) == 3
+
+
+def test_a_connection_that_was_lost_takes_what_was_kept_with_it_and_no_trust() -> None:
+    collection = create_collection("One")
+    for _ in range(4):
+        asked([collection.slug])
+    other = connection.copy()
+    with connection.cursor() as mine, other.cursor() as cursor:
+        mine.execute("SELECT pg_backend_pid()")
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", mine.fetchone())
+    other.close()
+    # As at the beginning of a request.
+    here: Any = connection
+    here.health_check_enabled, here.health_check_done = True, False
+    try:
+        assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
+    finally:
+        here.health_check_enabled = False
+    assert kept() == 1
+    assert server_statements._servers._surprises == 0
 
 
 def test_tables_that_were_altered_meanwhile_are_asked_in_full() -> None:
