@@ -26,7 +26,8 @@ def of_collection(expression: Expression, collection_id: int) -> Expression:
     match expression:
         case Condition(field):
             declared = ((collection_id, dict(field.declared)[collection_id]),)
-            return replace(expression, field=replace(field, declared=declared))
+            is_own = field.declared == declared
+            return expression if is_own else replace(expression, field=replace(field, declared=declared))
         case And(parts):
             return And(tuple(of_collection(part, collection_id) for part in parts))
         case Or(parts):
