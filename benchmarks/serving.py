@@ -17,6 +17,7 @@ import itertools
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import threading
@@ -52,6 +53,7 @@ _WARM_UP = 8
 _POOL = 100
 _START_SECONDS = 120.0
 _UNFILTERED = Filter("random", 1.0, ())
+_SIGNS = re.compile(r'[<>=:!~"]')
 
 
 @dataclass(slots=True)
@@ -69,12 +71,17 @@ class Taken:
 
 
 def questions(texts: Sequence[str]) -> Iterator[str]:
-    """Return stretches of four to ten words out of the documents, without end and hardly any twice."""
+    """Return stretches of four to ten words out of the documents, without end and hardly any twice.
+
+    None of them has a sign that could make a filter or a phrase of it.
+    """
     choose = random.Random(11)
     while True:
         words = choose.choice(texts).split()
         start = choose.randrange(max(1, len(words) - 10))
-        yield " ".join(words[start : start + choose.randint(4, 10)]).strip('.,:;"()')
+        question = " ".join(words[start : start + choose.randint(4, 10)]).strip('.,:;"()')
+        if not _SIGNS.search(question):
+            yield question
 
 
 # --- one request --------------------------------------------------------------------------------------------------
