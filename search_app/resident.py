@@ -129,7 +129,8 @@ class _Resident:
     index_id: int
     state: _State
     lock: threading.Lock = field(default_factory=threading.Lock)
-    masks: "OrderedDict[object, _Kept]" = field(default_factory=OrderedDict)
+    # By conditions that know the rows of their fields: a field that was declared anew is another one.
+    masks: "OrderedDict[Condition | Phrase, _Kept]" = field(default_factory=OrderedDict)
     selections: "OrderedDict[Expression, _Selected]" = field(default_factory=OrderedDict)
     everything: "_Selected | None" = None
     mask_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -161,7 +162,7 @@ class View:
     def knows(self, expression: Expression) -> bool:
         """Return whether `kept` needs next to nothing from SQL."""
         with self._resident.mask_lock:
-            return all(self._key(condition) in self._resident.masks for condition in _conditions(expression))
+            return all(condition in self._resident.masks for condition in _conditions(expression))
 
     def selection(self, expression: Expression) -> Selection:
         """Return the live passages whose documents `expression` keeps, as SQL has it now or a moment ago.
@@ -220,19 +221,14 @@ class View:
             case Not(part):
                 return ~self.kept(part)
 
-    def _key(self, condition: Condition | Phrase) -> object:
-        field_id = self._sql.field_ids.get(condition.field.name) if isinstance(condition, Condition) else None
-        return condition, field_id
-
     def _kept_by(self, condition: Condition | Phrase) -> Mask:
-        key = self._key(condition)
         with self._resident.mask_lock:
-            known = self._resident.masks.get(key)
+            known = self._resident.masks.get(condition)
         kept = self._updated(known, condition) if known else None
         if kept is None:
             kept = _Kept(self._evaluate(condition, None), self._state.metadata_changes)
         if kept is not known:
-            self._remember(key, kept)
+            self._remember(condition, kept)
         return kept.rows[: self.memory.size]
 
     def _updated(self, known: _Kept, condition: Condition | Phrase) -> _Kept | None:
@@ -255,13 +251,13 @@ class View:
         # A younger one that knew more rows is of no use with older changes, and this one will be made younger.
         return _Kept(rows[:size], state.metadata_changes)
 
-    def _remember(self, key: object, kept: _Kept) -> None:
+    def _remember(self, condition: Condition | Phrase, kept: _Kept) -> None:
         with self._resident.mask_lock:
             masks = self._resident.masks
-            known = masks.get(key)
+            known = masks.get(condition)
             if known is None or (known.metadata_changes, len(known.rows)) <= (kept.metadata_changes, len(kept.rows)):
-                masks[key] = kept
-            masks.move_to_end(key)
+                masks[condition] = kept
+            masks.move_to_end(condition)
             most = max(4, min(_MASKS, self.memory.nbytes // 8 // max(1, self.memory.size)))
             while len(masks) > most:
                 masks.popitem(last=False)
