@@ -102,20 +102,18 @@ class OpenVINO:
                 "ENABLE_CPU_PINNING": False,
             },
         )
-        self._of_thread = threading.local()
+        # One thread at a time, as with one stream anyway: `create_infer_request` keeps the interpreter's lock while it
+        # waits for a run in another thread, which waits for that lock, and then nobody ever goes on.
+        self._lock = threading.Lock()
+        self._request: InferRequest = self._model.create_infer_request()
 
     def run(self, ids: Tokens, mask: Tokens) -> Vectors:
         from collections_app.embeddings.encoder_graph import ATTENTION_MASK, INPUT_IDS, POOLED
 
-        pooled: Vectors = self._request().infer({INPUT_IDS: ids, ATTENTION_MASK: mask}, share_inputs=True)[POOLED]
+        with self._lock:
+            # A copy, so that the next run does not change it.
+            pooled: Vectors = self._request.infer({INPUT_IDS: ids, ATTENTION_MASK: mask}, share_inputs=True)[POOLED]
         return pooled
-
-    def _request(self) -> "InferRequest":
-        """Return this thread's own request: it holds the inputs and outputs of one run."""
-        request: InferRequest | None = getattr(self._of_thread, "request", None)
-        if request is None:
-            request = self._of_thread.request = self._model.create_infer_request()
-        return request
 
 
 def _multiplies_bfloat16() -> bool:
