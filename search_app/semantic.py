@@ -39,7 +39,7 @@ from search_app.planner import (
     plan_search,
 )
 from search_app.ranking import Candidate, Ranking
-from search_app.resident import View
+from search_app.resident_view import View
 from search_app.scope import Scope
 from search_app.stopwatch import Round, Stopwatch
 from search_app.vector_memory import Selection

@@ -21,7 +21,8 @@ from search_app.declared import read_filter, shared_fields
 from search_app.filters import EVERYTHING, Expression, Not, Phrase, all_of, parse_parameters
 from search_app.lexical import LexicalLeg
 from search_app.planner import Strategy
-from search_app.resident import Standing, View
+from search_app.resident import Standing
+from search_app.resident_view import View
 from search_app.scope import Scope
 from search_app.search import Mode, SearchResponse
 from search_app.vector_memory import Selection
