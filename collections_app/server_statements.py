@@ -128,12 +128,6 @@ class _Servers:
             self._surprises += 1
             self._by_connection.pop(connection.connection, None)
 
-    def reset(self) -> None:
-        """Know nothing, and trust: for tests."""
-        with self._lock:
-            self._surprises = 0
-            self._by_connection.clear()
-
 
 _servers = _Servers()
 

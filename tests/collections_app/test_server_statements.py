@@ -1,7 +1,6 @@
 """Statements that PostgreSQL keeps: the same rows, by a name that says what they are, and no trust in a pooler."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +17,9 @@ AWKWARD = "50% of %s, $1 and \\ 'quoted' \"too\" 文 🦊"
 
 
 @pytest.fixture(autouse=True)
-def trusted() -> Iterator[None]:
+def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.close()
-    server_statements._servers.reset()
-    yield
-    server_statements._servers.reset()
+    monkeypatch.setattr(server_statements, "_servers", server_statements._Servers())
 
 
 def by_slug(*also: str) -> Statement[Any]:
@@ -114,12 +111,12 @@ def test_a_server_that_was_handed_on_is_asked_in_full_and_soon_nothing_more_is_k
     assert kept() == 0
 
 
-def test_a_name_that_another_client_left_behind_is_the_same_statement() -> None:
+def test_a_name_that_another_client_left_behind_is_the_same_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     collection = create_collection("One")
     for _ in range(4):
         asked([collection.slug])
     # As a pooler would: a server that knows the statement, to a client that does not know so.
-    server_statements._servers.reset()
+    monkeypatch.setattr(server_statements, "_servers", server_statements._Servers())
     with CaptureQueriesContext(connection) as queries:
         assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
     assert sum(query["sql"].startswith("EXECUTE") for query in queries) == 3
