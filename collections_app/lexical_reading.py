@@ -4,14 +4,16 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection as Sized
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import IntEnum
 from functools import lru_cache, reduce
 from itertools import groupby
-from operator import or_
+from operator import itemgetter, or_
+from typing import Any
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db.models import BinaryField, DateTimeField, IntegerField, Q, QuerySet, Value
 from numpy.typing import NDArray
 
 from collections_app.lexical import (
@@ -27,14 +29,11 @@ from collections_app.lexical import (
     score,
     terms_of,
 )
-from collections_app.lexical_segments import tombstones
-from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment
+from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
 from collections_app.prepared import Many, Parameter, prepared
 
 # A question of a page of text is asked by its most frequent terms.
 MOST_TERMS = 100
-# How often all is read again because segments were merged meanwhile.
-_ATTEMPTS = 3
 # Chunks and lengths of so many segments are remembered, each up to 3 MB.
 _REMEMBERED = 16
 # Common words are in most questions and have most of the postings.
@@ -84,17 +83,18 @@ def _asked(question: str) -> dict[int, int]:
 
 
 def _read(index_id: int, terms: Sized[int]) -> list[Part]:
-    """Read everything that counts. A merge moves chunks between what is read first and last: then once more."""
-    before = _segments(index_id)
-    for _attempt in range(_ATTEMPTS):
-        newest = _unmerged(index_id, terms)
-        # Last, because they have the highest ids: so scores are in order as they come.
-        parts = [*_merged(before, tombstones(index_id), terms), newest]
-        after = _segments(index_id)
-        if after == before:
-            break
-        before = after
-    return parts
+    """Read everything that counts. What is merged between two statements is read as what it became."""
+    while True:
+        contents = _contents(index_id)
+        try:
+            # Rows last, because they have the highest ids: so scores are in order as they come.
+            return [*_merged(contents, terms), _unmerged(contents, terms)]
+        except _MergedMeanwhile:
+            continue
+
+
+class _MergedMeanwhile(Exception):
+    """A segment is no longer there."""
 
 
 # A segment: its number, the bits of its buckets, and when it was made: a database put back may give a number out again.
@@ -130,38 +130,60 @@ class _Recent:
 _recent = _Recent(_REMEMBERED_BYTES)
 
 
-def _segments(index_id: int) -> list[Known]:
-    complete = prepared(
-        lambda: (
-            LexicalSegment.objects.filter(index=Parameter("index"), complete=True)
-            .order_by("pk")
-            .values_list("pk", "bits", "created_at")
-        )
-    )
-    return complete.rows(index=index_id)
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What holds an index's words at one moment: segments, rows that none holds yet, and whom tombstones hide."""
+
+    segments: list[Known]
+    rows: list[tuple[int, int, bytes | memoryview]]
+    gone: NDArray[np.int64]
 
 
-def _unmerged(index_id: int, terms: Sized[int]) -> Part:
-    unmerged = prepared(
-        lambda: (
-            LexicalRow.objects.filter(index=Parameter("index"), merged=False)
-            .order_by("pk")
-            .values_list("pk", "length", "terms")
+class _Kind(IntEnum):
+    SEGMENT = 0
+    ROW = 1
+    TOMBSTONE = 2
+
+
+def _contents(index_id: int) -> _Contents:
+    """Read it by one statement: of two, a merge between them would show its rows twice or never."""
+
+    def wanted() -> "QuerySet[LexicalSegment, tuple[Any, ...]]":
+        no_number, no_bytes = Value(0, IntegerField()), Value(None, BinaryField())
+        no_date = Value(None, DateTimeField())
+        of_index = {"index": Parameter("index")}
+        segments = LexicalSegment.objects.filter(**of_index, complete=True).order_by()
+        rows = LexicalRow.objects.filter(**of_index, merged=False).order_by()
+        gone = LexicalTombstone.objects.filter(**of_index).order_by()
+        return segments.values_list(Value(_Kind.SEGMENT), "pk", "bits", no_bytes, "created_at").union(
+            rows.values_list(Value(_Kind.ROW), "pk", "length", "terms", no_date),
+            gone.values_list(Value(_Kind.TOMBSTONE), "chunk_id", no_number, no_bytes, no_date),
+            all=True,
         )
+
+    found: dict[int, list[tuple[Any, ...]]] = {kind: [] for kind in _Kind}
+    for kind, *row in prepared(wanted).rows(index=index_id):
+        found[kind].append(tuple(row))
+    return _Contents(
+        segments=sorted((pk, bits, created) for pk, bits, _raw, created in found[_Kind.SEGMENT]),
+        rows=sorted(((pk, length, raw) for pk, length, raw, _created in found[_Kind.ROW]), key=itemgetter(0)),
+        gone=np.array([row[0] for row in found[_Kind.TOMBSTONE]], dtype=np.int64),
     )
-    read = unmerged.rows(index=index_id)
-    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in read], among=terms)
+
+
+def _unmerged(contents: _Contents, terms: Sized[int]) -> Part:
+    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in contents.rows], among=terms)
     return Part(
-        chunks=np.array([pk for pk, _length, _raw in read], dtype=np.int64),
-        lengths=np.array([length for _pk, length, _raw in read], dtype=np.uint32),
+        chunks=np.array([pk for pk, _length, _raw in contents.rows], dtype=np.int64),
+        lengths=np.array([length for _pk, length, _raw in contents.rows], dtype=np.uint32),
         matches={term: postings.find(term) for term in terms},
         gone=np.empty(0, np.int64),
     )
 
 
-def _merged(segments: Sequence[Known], gone: NDArray[np.int64], terms: Sized[int]) -> list[Part]:
-    buckets = _buckets(segments, terms)
-    return [_part(known, buckets, gone, terms) for known in segments]
+def _merged(contents: _Contents, terms: Sized[int]) -> list[Part]:
+    buckets = _buckets(contents.segments, terms)
+    return [_part(known, buckets, contents.gone, terms) for known in contents.segments]
 
 
 def _buckets(segments: Sequence[Known], terms: Sized[int]) -> dict[Place, Bucket | None]:
@@ -170,41 +192,44 @@ def _buckets(segments: Sequence[Known], terms: Sized[int]) -> dict[Place, Bucket
     found = {place: _recent.get(place) for place in wanted}
     missing = [place for place in wanted if found[place] is None]
     if missing:
-        read: dict[Place, Bucket | None] = dict.fromkeys(missing)
-        for place, raw in _read_buckets(missing):
-            read[place] = Bucket.from_bytes(raw)
+        read = dict(_read_buckets(missing))
         for place, bucket in read.items():
-            # One that is not there may have been merged away a moment ago: only what was seen is remembered.
-            if bucket is not None:
-                _recent.put(place, bucket)
+            _recent.put(place, bucket)
         found |= read
     return found
 
 
-def _read_buckets(places: Sequence[Place]) -> "Iterator[tuple[Place, bytes | memoryview[int]]]":
+def _read_buckets(places: Sequence[Place]) -> "Iterator[tuple[Place, Bucket]]":
+    """Read those that are not empty. Raises _MergedMeanwhile if a segment is gone, so that none only seems empty."""
     asked = [
         (known, [number for _known, number in each]) for known, each in groupby(places, key=lambda place: place[0])
     ]
 
-    def wanted() -> "QuerySet[LexicalPostings, tuple[int, int, bytes | memoryview[int]]]":
+    def wanted() -> "QuerySet[LexicalPostings, tuple[int, int | None, bytes | memoryview | None]]":
         each = (Q(segment=Parameter(f"segment_{n}"), bucket__in=Many(f"buckets_{n}")) for n in range(len(asked)))
-        return LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
+        buckets = LexicalPostings.objects.filter(reduce(or_, each)).values_list("segment", "bucket", "postings")
+        segments = LexicalSegment.objects.filter(pk__in=Many("segments")).order_by()
+        none = Value(None, IntegerField()), Value(None, BinaryField())
+        return buckets.union(segments.values_list("pk", *none), all=True)
 
-    values: dict[str, object] = {}
+    by_pk = {known[0]: known for known, _numbers in asked}
+    values: dict[str, object] = {"segments": list(by_pk)}
     for n, (known, numbers) in enumerate(asked):
         values |= {f"segment_{n}": known[0], f"buckets_{n}": numbers}
-    by_pk = {known[0]: known for known, _numbers in asked}
-    for pk, number, raw in prepared(wanted, len(asked)).rows(**values):
-        yield (by_pk[pk], number), raw
+    rows = prepared(wanted, len(asked)).rows(**values)
+    if sum(raw is None for _pk, _number, raw in rows) < len(by_pk):
+        raise _MergedMeanwhile
+    for pk, number, raw in rows:
+        if number is not None and raw is not None:
+            yield (by_pk[pk], number), Bucket.from_bytes(raw)
 
 
 def _part(known: Known, buckets: Mapping[Place, Bucket | None], gone: NDArray[np.int64], terms: Sized[int]) -> Part:
     pk, bits, created = known
     try:
         chunks, lengths = _header(pk, created)
-    except LexicalSegment.DoesNotExist:
-        # Merged just now; the list of segments has changed, and all is read again.
-        return Part(np.empty(0, np.int64), np.empty(0, np.uint32), {}, np.empty(0, np.int64))
+    except LexicalSegment.DoesNotExist as error:
+        raise _MergedMeanwhile from error
     found = {term: bucket.find(term) for term in terms if (bucket := buckets[known, bucket_of(term, bits)])}
     places = np.searchsorted(chunks, gone)
     inside = places < len(chunks)

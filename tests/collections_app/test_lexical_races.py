@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connections, transaction
 
-from collections_app import lexical_segments
+from collections_app import lexical_reading, lexical_segments
 from collections_app.lexical_reading import search_words
 from collections_app.lexical_repair import add_missing_rows
 from collections_app.lexical_rows import remove_rows
@@ -91,21 +91,27 @@ def test_of_two_who_replace_the_same_segments_one_gives_up(teas: Collection, mon
     assert len(found(teas)) == 4
 
 
-def test_who_reads_while_segments_are_merged_misses_nothing(teas: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    from collections_app import lexical_reading
-
-    index, genuine = serving_index(teas), lexical_reading._unmerged
+def test_who_reads_while_rows_and_segments_are_merged_misses_nothing(
+    teas: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, genuine = serving_index(teas), lexical_reading._read_buckets
     every = found(teas)
+    monkeypatch.setattr(lexical_segments, "ROWS_PER_SEGMENT", 2)
+    monkeypatch.setattr(lexical_segments, "SEGMENTS_PER_MERGE", 3)
+    lexical_segments.keep_up(index.pk)
+    both = set(LexicalSegment.objects.values_list("pk", flat=True))
+    assert len(both) == 2
+    monkeypatch.setattr(lexical_segments, "SEGMENTS_PER_MERGE", 2)
 
     def merge_first(*args: object) -> object:
-        monkeypatch.setattr(lexical_reading, "_unmerged", genuine)
+        monkeypatch.setattr(lexical_reading, "_read_buckets", genuine)
         merging = elsewhere(lambda: lexical_segments.keep_up(index.pk))
         merging.join(10)
         return genuine(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lexical_reading, "_unmerged", merge_first)
+    monkeypatch.setattr(lexical_reading, "_read_buckets", merge_first)
     assert found(teas) == every
-    assert LexicalSegment.objects.exists()
+    assert LexicalSegment.objects.get().pk not in both
 
 
 def test_a_repair_writes_no_row_for_what_is_deleted_meanwhile(teas: Collection) -> None:
