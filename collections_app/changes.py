@@ -79,9 +79,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came since a position, each id once at most in each column, and the position that follows."""
+    """What came since a position, each id once at most in each column, and the position that follows.
+
+    `is_any` where there was a transaction at all, perhaps one that only noted words.
+    """
 
     position: Position
+    is_any: bool = False
     live: Ids = field(default_factory=lambda: _NO_IDS)
     retired: Ids = field(default_factory=lambda: _NO_IDS)
     documents: Ids = field(default_factory=lambda: _NO_IDS)
@@ -97,16 +101,18 @@ def note(
     """Note what this transaction makes live, retires, or gives other metadata. Part of that transaction."""
     columns = {"live": _packed(live), "retired": _packed(retired), "documents": _packed(documents)}
     if any(columns.values()):
-        IndexChange.objects.bulk_create(
-            [
-                IndexChange(
-                    index_id=index_id,
-                    transaction=_ThisTransaction(),
-                    nonce=secrets.randbits(63),
-                    **columns,
-                )
-            ]
-        )
+        _write(index_id, **columns)
+
+
+def note_words(index_id: int) -> None:
+    """Note that this transaction writes other words of passages that are and stay live. Part of that transaction."""
+    _write(index_id, live=b"", retired=b"", documents=b"")
+
+
+def _write(index_id: int, **columns: bytes) -> None:
+    IndexChange.objects.bulk_create(
+        [IndexChange(index_id=index_id, transaction=_ThisTransaction(), nonce=secrets.randbits(63), **columns)]
+    )
 
 
 def position(index_id: int) -> Position:
@@ -141,7 +147,7 @@ def since(index_id: int, position: Position) -> Changes | None:
         return None
     last = Position(pk, nonce, horizon, float(now), frozenset(row[0] for row in read))
     fresh = [row for row in read if row[0] not in position.seen and row[0] != position.last]
-    return Changes(last, *(_unpacked(row[column] for row in fresh) for column in (4, 5, 6)))
+    return Changes(last, bool(fresh), *(_unpacked(row[column] for row in fresh) for column in (4, 5, 6)))
 
 
 def _read(

@@ -16,6 +16,8 @@ import numpy as np
 from django.db.models import BinaryField, DateTimeField, IntegerField, Q, QuerySet, Value
 from numpy.typing import NDArray
 
+from collections_app import changes
+from collections_app.changes import Position
 from collections_app.lexical import (
     Bag,
     Bucket,
@@ -31,10 +33,11 @@ from collections_app.lexical import (
 )
 from collections_app.models import LexicalPostings, LexicalRow, LexicalSegment, LexicalTombstone
 from collections_app.prepared import Many, Parameter, prepared
+from collections_app.recent import Recent
 
 # A question of a page of text is asked by its most frequent terms.
 MOST_TERMS = 100
-# Chunks and lengths of so many segments are remembered, each up to 3 MB.
+# Chunks and lengths of so many segments are remembered, each up to 3 MB, and what holds the words of so many indexes.
 _REMEMBERED = 16
 # Common words are in most questions and have most of the postings.
 _REMEMBERED_BYTES = 32 * 2**20
@@ -84,13 +87,13 @@ def _asked(question: str) -> dict[int, int]:
 
 def _read(index_id: int, terms: Sized[int]) -> list[Part]:
     """Read everything that counts. What is merged between two statements is read as what it became."""
+    contents = _as_remembered(index_id) or _contents(index_id)
     while True:
-        contents = _contents(index_id)
         try:
             # Rows last, because they have the highest ids: so scores are in order as they come.
             return [*_merged(contents, terms), _unmerged(contents, terms)]
         except _MergedMeanwhile:
-            continue
+            contents = _contents(index_id)
 
 
 class _MergedMeanwhile(Exception):
@@ -132,11 +135,30 @@ _recent = _Recent(_REMEMBERED_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """What holds an index's words at one moment: segments, rows that none holds yet, and whom tombstones hide."""
+    """What holds an index's words at a moment not before `position`: segments, rows, and whom tombstones hide.
 
+    The rows are those that no segment holds yet: their chunks and bags.
+    """
+
+    position: Position
     segments: list[Known]
-    rows: list[tuple[int, int, bytes | memoryview]]
+    chunks: NDArray[np.int64]
+    bags: list[Bag]
     gone: NDArray[np.int64]
+
+
+_contents_seen: Recent[int, _Contents] = Recent(_REMEMBERED)
+
+
+def _as_remembered(index_id: int) -> _Contents | None:
+    """Return what was read last, if the words are the same now; merges, which are not noted, leave them so."""
+    known = _contents_seen.get(index_id)
+    found = changes.since(index_id, known.position) if known else None
+    if known is None or found is None or found.is_any:
+        return None
+    known = replace(known, position=found.position)
+    _contents_seen.put(index_id, known)
+    return known
 
 
 class _Kind(IntEnum):
@@ -146,7 +168,7 @@ class _Kind(IntEnum):
 
 
 def _contents(index_id: int) -> _Contents:
-    """Read it by one statement: of two, a merge between them would show its rows twice or never."""
+    """Read all by one statement: of two, a merge between them would show its rows twice or never."""
 
     def wanted() -> "QuerySet[LexicalSegment, tuple[Any, ...]]":
         no_number, no_bytes = Value(0, IntegerField()), Value(None, BinaryField())
@@ -161,21 +183,29 @@ def _contents(index_id: int) -> _Contents:
             all=True,
         )
 
+    position = changes.position(index_id)
     found: dict[int, list[tuple[Any, ...]]] = {kind: [] for kind in _Kind}
     for kind, *row in prepared(wanted).rows(index=index_id):
         found[kind].append(tuple(row))
-    return _Contents(
+    rows = sorted(found[_Kind.ROW], key=itemgetter(0))
+    contents = _Contents(
+        position=position,
         segments=sorted((pk, bits, created) for pk, bits, _raw, created in found[_Kind.SEGMENT]),
-        rows=sorted(((pk, length, raw) for pk, length, raw, _created in found[_Kind.ROW]), key=itemgetter(0)),
+        chunks=np.array([pk for pk, *_ in rows], dtype=np.int64),
+        bags=[Bag.from_bytes(raw, length) for _pk, length, raw, _created in rows],
         gone=np.array([row[0] for row in found[_Kind.TOMBSTONE]], dtype=np.int64),
     )
+    # Where nothing was noted yet, another database's contents could not be told from these.
+    if position.last is not None:
+        _contents_seen.put(index_id, contents)
+    return contents
 
 
 def _unmerged(contents: _Contents, terms: Sized[int]) -> Part:
-    postings = Postings.of([Bag.from_bytes(raw, length) for _pk, length, raw in contents.rows], among=terms)
+    postings = Postings.of(contents.bags, among=terms)
     return Part(
-        chunks=np.array([pk for pk, _length, _raw in contents.rows], dtype=np.int64),
-        lengths=np.array([length for _pk, length, _raw in contents.rows], dtype=np.uint32),
+        chunks=contents.chunks,
+        lengths=np.array([bag.length for bag in contents.bags], dtype=np.uint32),
         matches={term: postings.find(term) for term in terms},
         gone=np.empty(0, np.int64),
     )

@@ -4,7 +4,7 @@ words, and damage.
 
 from django.db import transaction
 
-from collections_app import lexical_segments
+from collections_app import changes, lexical_segments
 from collections_app.chunking import embedding_input, lexical_input
 from collections_app.lexical import ANALYZER_VERSION
 from collections_app.lexical_rows import missing_rows, orphan_rows, remove_rows, row_of, write_rows
@@ -38,6 +38,7 @@ def _add_batch(index: VectorIndex) -> int:
         for row in rows:
             row.merged = row.pk in held
         write_rows(rows)
+        changes.note_words(index.pk)
     return len(rows)
 
 
@@ -50,7 +51,10 @@ def _words_of(chunk: Chunk) -> str:
 def remove_orphan_rows(index: VectorIndex, *, limit: int = 10 * BATCH) -> int:
     """Remove at most `limit` rows whose chunk is not live; return how many."""
     # No chunk becomes live again, and a row is written together with the flip: what is an orphan now always is.
-    return remove_rows(list(orphan_rows(index).order_by("pk").values_list("pk", flat=True)[:limit]))
+    removed = remove_rows(list(orphan_rows(index).order_by("pk").values_list("pk", flat=True)[:limit]))
+    if removed:
+        changes.note_words(index.pk)
+    return removed
 
 
 def renew_words(index: VectorIndex) -> bool:

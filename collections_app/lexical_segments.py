@@ -14,6 +14,7 @@ import numpy as np
 from django.db import transaction
 from numpy.typing import NDArray
 
+from collections_app import changes
 from collections_app.ledger import in_future
 from collections_app.lexical import MOST_BITS, Bag, Bucket, Postings, bits_for
 from collections_app.locks import lock_indexes
@@ -219,3 +220,5 @@ def rebuild(index_id: int) -> None:
     LexicalSegment.objects.filter(index=index_id).delete()
     LexicalTombstone.objects.filter(index=index_id).delete()
     LexicalRow.objects.filter(index=index_id, merged=True).update(merged=False)
+    # They say what the rows say, unless they were damaged: then nobody may go by what was read of them.
+    changes.note_words(index_id)

@@ -95,7 +95,7 @@ def test_who_reads_while_rows_and_segments_are_merged_misses_nothing(
     teas: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, genuine = serving_index(teas), lexical_reading._read_buckets
-    every = found(teas)
+    every = set(LexicalRow.objects.values_list("pk", flat=True))
     monkeypatch.setattr(lexical_segments, "ROWS_PER_SEGMENT", 2)
     monkeypatch.setattr(lexical_segments, "SEGMENTS_PER_MERGE", 3)
     lexical_segments.keep_up(index.pk)

@@ -3,17 +3,18 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collections_app import lexical_segments, services
+from collections_app import changes, lexical_segments, services
 from collections_app.lexical import terms_of
 from collections_app.lexical_reading import search_words
 from collections_app.lexical_repair import add_missing_rows
-from collections_app.lexical_rows import remove_rows, row_of, write_rows
+from collections_app.lexical_rows import row_of, write_rows
 from collections_app.models import (
     Chunk,
     ChunkState,
@@ -25,6 +26,7 @@ from collections_app.models import (
     LexicalTombstone,
     VectorIndex,
 )
+from collections_app.visibility import retire
 from tests.conftest import serving_index
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +65,7 @@ def write(index: VectorIndex, texts: Sequence[str]) -> dict[int, str]:
         for position, text in enumerate(texts)
     )  # fmt: skip
     write_rows(row_of(chunk, chunk.text) for chunk in chunks)
+    changes.note(index.pk, live=[chunk.pk for chunk in chunks])
     lexical_segments.keep_up(index.pk)
     return {chunk.pk: chunk.text for chunk in chunks}
 
@@ -94,10 +97,10 @@ def test_scores_are_those_of_bm25_over_what_is_live_now(
         for step in steps:
             if isinstance(step, list):
                 texts |= write(index, step)
-                continue
-            gone = [pk for place, pk in enumerate(sorted(texts)) if place in step]
-            remove_rows(gone)
-            texts = {pk: text for pk, text in texts.items() if pk not in gone}
+            else:
+                gone = [pk for place, pk in enumerate(sorted(texts)) if place in step]
+                retire(Chunk.objects.filter(pk__in=gone))
+                texts = {pk: text for pk, text in texts.items() if pk not in gone}
             assert_scores(index, texts, question)
         lexical_segments.keep_up(index.pk)
         assert_scores(index, texts, question)
@@ -124,6 +127,28 @@ def test_a_rebuild_from_the_rows_changes_no_score(small_segments: None, collecti
     assert_scores(index, texts, "tea 7")
 
 
+def test_what_holds_the_words_is_read_again_only_after_a_change(
+    small_segments: None, collection: Collection, django_assert_num_queries: Any
+) -> None:
+    index = serving_index(collection)
+    texts = write(index, ["green tea", "black tea", "water", "mate"])
+    assert_scores(index, texts, "green tea")
+    with django_assert_num_queries(1):
+        assert_scores(index, texts, "green tea")
+    texts |= write(index, ["white tea"])
+    assert_scores(index, texts, "green tea")
+
+
+def test_words_that_a_repair_writes_are_found_at_once(collection: Collection) -> None:
+    index = serving_index(collection)
+    texts = write(index, ["green tea", "black tea"])
+    lost = min(texts)
+    LexicalRow.objects.filter(pk=lost).delete()
+    assert_scores(index, {pk: text for pk, text in texts.items() if pk != lost}, "tea")
+    assert add_missing_rows(index) == 1
+    assert_scores(index, texts, "tea")
+
+
 def test_a_row_that_was_lost_after_it_was_merged_and_repaired_counts_once(
     small_segments: None, collection: Collection
 ) -> None:
@@ -133,7 +158,7 @@ def test_a_row_that_was_lost_after_it_was_merged_and_repaired_counts_once(
     assert add_missing_rows(index) == 7
     assert_scores(index, texts, "tea 6")
     gone = min(texts)
-    remove_rows([gone])
+    retire(Chunk.objects.filter(pk=gone))
     assert_scores(index, {pk: text for pk, text in texts.items() if pk != gone}, "tea 6")
 
 
@@ -141,7 +166,7 @@ def test_segments_of_which_nothing_is_left_go_with_their_tombstones(
     small_segments: None, collection: Collection
 ) -> None:
     index = serving_index(collection)
-    remove_rows(list(write(index, ["tea"] * 30)))
+    retire(Chunk.objects.filter(pk__in=write(index, ["tea"] * 30)))
     lexical_segments.keep_up(index.pk)
     assert not LexicalSegment.objects.exists()
     assert LexicalTombstone.objects.count() <= lexical_segments.MOST_TOMBSTONES
