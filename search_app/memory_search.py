@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from django.db.models import BinaryField, Case, OuterRef, QuerySet, Subquery, When
 from numpy.typing import NDArray
 
 from collections_app.lexical import Scores
-from collections_app.models import ChunkState
+from collections_app.models import Chunk, ChunkState, Embedding
+from collections_app.prepared import Many
 from collections_app.vectors import UNIT_TOLERANCE, as_vector
 from search_app.leg import Measure
 from search_app.lexical import LexicalLeg
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # By how many likely errors the last one wanted may come out less than memory says without another round.
 _ALLOWANCE = 1.25
+# Of how many of the nearest passages memory's cosines are compared with SQL's, where memory has them.
+_VERIFIED = 10
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
@@ -132,9 +136,9 @@ class MemorySearch:
 
     def _rank(self, passages: Ids, compared: Compared, words: "_Words | None") -> bool:
         """Offer passages that are live and in scope by what SQL has; return whether any are there."""
-        ids = [chunk for chunk in passages.tolist() if chunk not in self._read]
-        self._read.update(ids)
-        known = self._scope.read(ids, lambda chunks: chunks.values_list("pk", "document", "state", "embedding__vector"))
+        ids = np.array([chunk for chunk in passages.tolist() if chunk not in self._read], dtype=np.int64)
+        self._read.update(ids.tolist())
+        known = self._scope.read(ids, _with_some_vectors, vectors_of=self._to_verify(ids, compared))
         live = [row for row in known if row[2] == ChunkState.LIVE]
         chunks, documents = (np.fromiter((row[at] for row in live), np.int64, len(live)) for at in (0, 1))
         self._rank_near(chunks, documents, [row[3] for row in live], compared)
@@ -149,17 +153,24 @@ class MemorySearch:
         self._replace({row[1] for row in known if row[2] == ChunkState.RETIRED} | strangers)
         return bool(known)
 
+    def _to_verify(self, ids: Ids, compared: Compared) -> Ids:
+        """Return of which passages to read the vectors: of some if memory knows exact similarities, else of all."""
+        if self._memory.rests is None:
+            return ids
+        said = compared.of(self._memory.rows_of_passages(ids))
+        return ids[np.argsort(-said)[:_VERIFIED]]
+
     def _rank_near(self, chunks: Ids, documents: Ids, vectors: Sequence[Any], compared: Compared) -> None:
         dimensions = len(self._vector)
+        rows = self._memory.rows_of_passages(chunks)
+        similarities = self._memory.similarities(self._vector, rows)
         usable = np.array([raw is not None and len(raw) == 4 * dimensions for raw in vectors], dtype=np.bool_)
         matrix = as_vector(b"".join(raw or b"" for raw, is_usable in zip(vectors, usable, strict=True) if is_usable))
         matrix = matrix.reshape(-1, dimensions)
-        chunks, documents = chunks[usable], documents[usable]
-        similarities = matrix @ self._vector
+        similarities[usable] = matrix @ self._vector
         sound = np.abs(np.linalg.norm(matrix, axis=1) - 1) < UNIT_TOLERANCE
-        rows = self._memory.rows_of_passages(chunks)
-        said = compared.of(rows)
-        if (np.abs(similarities - said)[sound & ~np.isnan(said)] > compared.largest_error).any():
+        differences = np.abs(similarities - compared.of(rows))[usable]
+        if (differences[sound & ~np.isnan(differences)] > compared.largest_error).any():
             logger.warning("What memory holds of index %s is not what SQL has.", self._scope.index.pk)
             raise MemoryNotUsable
         finite = np.isfinite(similarities)
@@ -176,6 +187,14 @@ class MemorySearch:
         # Whom earlier rounds named is named in later ones too.
         self._noted[leg] = self._noted.get(leg, {}) | dict(zip(chunks.tolist(), scores.tolist(), strict=True))
         self._watch.note(Round(leg, asked=asked, named=self._noted[leg], kept=len(ranking)))
+
+
+def _with_some_vectors(chunks: QuerySet[Chunk]) -> "QuerySet[Chunk, tuple[int, int, str, Any]]":
+    """Ask for id, document and state of chunks, and for the vectors of some: reading one costs as much as all that."""
+    # Not joined, so that nobody looks for the others'.
+    stored = Embedding.objects.filter(pk=OuterRef("embedding")).order_by().values("vector")
+    some = Case(When(pk__in=Many("vectors_of"), then=Subquery(stored)), default=None, output_field=BinaryField())
+    return chunks.values_list("pk", "document", "state", some)
 
 
 class _Words:

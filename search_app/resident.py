@@ -91,6 +91,11 @@ class _Registry:
             while len(self._residents) > 1 and sum(each.nbytes for each in self._residents.values()) > _limit():
                 self._residents.popitem(last=False)
 
+    def room_beside(self, key: object) -> int:
+        """Return how many bytes are left for an index if no other one has to make room."""
+        with self._lock:
+            return _limit() - sum(each.nbytes for of, each in self._residents.items() if of != key)
+
     def drop(self, key: object) -> None:
         with self._lock:
             self._residents.pop(key, None)
@@ -209,7 +214,11 @@ def build(index: VectorIndex) -> bool:
     count = _count(index)
     if _prospect(index, count) is not Standing.NOT_YET:
         return False
-    memory = VectorMemory.with_room_for(count, index.profile.dimensions)
+    dimensions = index.profile.dimensions
+    # What spares SQL some work should not cost another index its place.
+    needed = count * bytes_per_passage(dimensions, with_rests=True)
+    with_rests = needed <= _registry.room_beside(_key(index))
+    memory = VectorMemory.with_room_for(count, dimensions, with_rests=with_rests)
     after: int | None = 0
     while after is not None:
         page = live_vectors(index, after=after, limit=_PAGE)

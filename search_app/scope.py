@@ -70,16 +70,19 @@ class Scope:
             documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
         return documents
 
-    def read(self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]]) -> list[Row]:
+    def read(
+        self, chunk_ids: Sized[int], wanted: Callable[[QuerySet[Chunk]], QuerySet[Any, Row]], **values: Sized[int]
+    ) -> list[Row]:
         """Return what `wanted` makes of those of the given chunks whose documents are in scope as SQL has it now.
 
-        They are in whatever state and in any order. `wanted` is a function of its argument alone.
+        They are in whatever state and in any order. `wanted` is a function of its argument alone; `values` are those of
+        its Parameters.
         """
         return prepared(
             lambda: wanted(self._chunks(Many("chunks"))),
             *(wanted.__code__, permission_of(self.user), self.index.pk, self.index.collection_id),
             self.filter,
-        ).rows(chunks=chunk_ids)
+        ).rows(chunks=chunk_ids, **values)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
         chunks = Chunk.objects.filter(

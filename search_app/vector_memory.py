@@ -2,7 +2,8 @@
 
 A vector x is kept as integers c from -127 to 127 and one scale s with x ≈ s·c: a quarter of float32, and compared four
 times as fast, because processors multiply bytes by the dozen. Each number is off by s/2 at most. What comes out names
-candidates; their exact cosines come from SQL, see `semantic`.
+candidates. Where there is room, what rounding left of each number is kept as a second byte, and gives the candidates'
+cosines, off by some millionths; where there is none, they come from SQL, see `memory_search`.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from collections_app.geometry import quantise
+from collections_app.geometry import dequantise, quantise, rests_of
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -27,14 +28,16 @@ _DEVIATIONS = 6.0
 _TABLE = 50_000_000
 
 
-def bytes_per_passage(dimensions: int) -> int:
+def bytes_per_passage(dimensions: int, *, with_rests: bool = False) -> int:
     """Return how much memory a passage takes."""
-    return dimensions + 4 + 8 + 8 + 1
+    return (2 if with_rests else 1) * dimensions + 4 + 8 + 8 + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorMemory:
-    """Passages by row: `chunk_ids`, `document_ids`, `codes`, `scales`; the first `size` rows are written.
+    """Passages by row: `chunk_ids`, `document_ids`, `codes`, `scales`, `rests`; the first `size` rows are written.
+
+    Without `rests` it knows no exact similarities.
 
     Immutable for who reads it: `extended` writes behind the rows of all earlier ones, so only the latest may be
     extended, by one thread at a time. `alive` [size] are the rows that have not been retired; `ascends` says that the
@@ -45,13 +48,14 @@ class VectorMemory:
     document_ids: Ids
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
+    rests: NDArray[np.int8] | None
     alive: Mask
     # How many rows have not been retired.
     passages: int = 0
     ascends: bool = True
 
     @classmethod
-    def with_room_for(cls, passages: int, dimensions: int) -> "VectorMemory":
+    def with_room_for(cls, passages: int, dimensions: int, *, with_rests: bool) -> "VectorMemory":
         """Return an empty one that so many passages, and some more, fit into."""
         rows = int(passages * _ROOM) + _LEAST_ROOM
         return cls(
@@ -59,6 +63,7 @@ class VectorMemory:
             document_ids=np.empty(rows, dtype=np.int64),
             codes=np.empty((rows, dimensions), dtype=np.int8),
             scales=np.empty(rows, dtype=np.float32),
+            rests=np.empty((rows, dimensions), dtype=np.int8) if with_rests else None,
             alive=np.empty(0, dtype=np.bool_),
         )
 
@@ -68,8 +73,8 @@ class VectorMemory:
 
     @property
     def nbytes(self) -> int:
-        columns = (self.chunk_ids, self.document_ids, self.codes, self.scales, self.alive)
-        return sum(column.nbytes for column in columns)
+        columns = (self.chunk_ids, self.document_ids, self.codes, self.scales, self.alive, self.rests)
+        return sum(column.nbytes for column in columns if column is not None)
 
     def extended(self, chunk_ids: Ids, document_ids: Ids, matrix: NDArray[np.float32]) -> "VectorMemory":
         """Return one with these passages too; vectors that are not finite, and passages that it has, are left out."""
@@ -81,6 +86,8 @@ class VectorMemory:
         rows = slice(size, size + count)
         memory.chunk_ids[rows], memory.document_ids[rows] = chunk_ids[new], document_ids[new]
         memory.codes[rows], memory.scales[rows] = quantise(matrix[new])
+        if memory.rests is not None:
+            memory.rests[rows] = rests_of(matrix[new], memory.codes[rows], memory.scales[rows])
         added = memory.chunk_ids[max(0, size - 1) : size + count]
         return replace(
             memory,
@@ -143,11 +150,26 @@ class VectorMemory:
             largest_error=largest / 2 * sqrt(self.codes.shape[1]) + rounding + 1e-3,
         )
 
+    def similarities(self, vector: NDArray[np.float32], rows: Ids) -> NDArray[np.float32]:
+        """Return how similar rows are to a question, as exactly as float32 has it but for some millionths: [n].
+
+        NaN for a row below 0, and for all of them without `rests`.
+        """
+        found = np.full(len(rows), np.nan, dtype=np.float32)
+        if self.rests is not None:
+            known = rows >= 0
+            here = rows[known]
+            found[known] = dequantise(self.codes[here], self.scales[here], self.rests[here]) @ vector
+        return found
+
     def _larger(self, passages: int) -> "VectorMemory":
-        larger = VectorMemory.with_room_for(passages, self.codes.shape[1])
+        dimensions = self.codes.shape[1]
+        larger = VectorMemory.with_room_for(passages, dimensions, with_rests=self.rests is not None)
         size = self.size
         larger.chunk_ids[:size], larger.document_ids[:size] = self.chunk_ids[:size], self.document_ids[:size]
         larger.codes[:size], larger.scales[:size] = self.codes[:size], self.scales[:size]
+        if larger.rests is not None and self.rests is not None:
+            larger.rests[:size] = self.rests[:size]
         return larger
 
     def may_be_nearest(self, compared: "Compared", document_ids: Ids) -> Ids:

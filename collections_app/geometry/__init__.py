@@ -16,7 +16,7 @@ from collections_app.geometry.agreement import (
 )
 from collections_app.geometry.axes import Axes, Moments
 from collections_app.geometry.clusters import Clustering, choose_clustering, cluster, simplified_silhouette
-from collections_app.geometry.compression import bytes_per_vector, dequantise, quantise, shorten
+from collections_app.geometry.compression import bytes_per_vector, dequantise, quantise, rests_of, shorten
 from collections_app.geometry.histogram import Histogram, random_pairs
 from collections_app.geometry.measures import cosines, distances, norms
 from collections_app.geometry.neighbourhood import Neighbourhood, Pair
@@ -45,6 +45,7 @@ __all__ = [
     "random_pairs",
     "ranks",
     "recall_at",
+    "rests_of",
     "sample",
     "shorten",
     "simplified_silhouette",

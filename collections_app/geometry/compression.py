@@ -1,4 +1,4 @@
-"""Vectors that take less room: fewer dimensions, or a byte for each number."""
+"""Vectors that take less room: fewer dimensions, or a byte or two for each number."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from collections_app.geometry.measures import Matrix
 
 _LEVELS = 127
+# Into how many steps the rest of a number, which is from -1/2 to 1/2 of a code's, is divided.
+_STEPS = 254
 
 
 def shorten(vectors: Matrix, dimensions: int) -> NDArray[np.float32]:
@@ -34,10 +36,26 @@ def quantise(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.rint(matrix / divisors).astype(np.int8), scales.astype(np.float32)
 
 
-def dequantise(codes: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what codes int8 [n, d] and scales float32 [n] stand for: s·c, float32 [n, d]."""
-    restored: NDArray[np.float32] = codes * scales[:, None]
+def dequantise(
+    codes: NDArray[np.int8], scales: NDArray[np.float32], rests: NDArray[np.int8] | None = None
+) -> NDArray[np.float32]:
+    """Return what codes int8 [n, d], scales float32 [n] and rests stand for: s·c or s·(c + r/254), float32 [n, d]."""
+    numbers = codes.astype(np.float32)
+    if rests is not None:
+        numbers += rests / np.float32(_STEPS)
+    restored: NDArray[np.float32] = numbers * scales[:, None]
     return restored
+
+
+def rests_of(matrix: NDArray[np.float32], codes: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return what `quantise` left of vectors as a second byte for each number: r = round(254·(x/s - c)), int8 [n, d].
+
+    With it each number is off by s/508 at most, rounding of float32 aside.
+    """
+    divisors = np.where(scales > 0, scales, 1.0).astype(np.float32)[:, None]
+    left = np.rint(_STEPS * (matrix / divisors - codes))
+    rests: NDArray[np.int8] = np.clip(left, -_LEVELS, _LEVELS).astype(np.int8)
+    return rests
 
 
 def bytes_per_vector(dimensions: int, *, quantised: bool) -> int:

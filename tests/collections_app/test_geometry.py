@@ -84,7 +84,9 @@ def test_the_largest_number_becomes_127_and_the_rest_its_share() -> None:
 def test_no_number_is_off_by_more_than_half_a_step(seed: int, size: float) -> None:
     matrix = np.random.default_rng(seed).standard_normal((5, 64)).astype(np.float32) * np.float32(size)
     codes, scales = geometry.quantise(matrix)
-    assert (np.abs(codes * scales[:, None] - matrix) <= scales[:, None] * 0.501).all()
+    assert (np.abs(geometry.dequantise(codes, scales) - matrix) <= scales[:, None] * 0.501).all()
+    rests = geometry.rests_of(matrix, codes, scales)
+    assert (np.abs(geometry.dequantise(codes, scales, rests) - matrix) <= scales[:, None] * 0.506 / 254).all()
 
 
 def test_a_vector_of_zeros_stays_one() -> None:

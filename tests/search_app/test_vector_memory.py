@@ -14,9 +14,9 @@ def vectors(count: int, *, seed: int = 0) -> NDArray[np.float32]:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def memory_of(matrix: NDArray[np.float32], *, room: int = 0) -> VectorMemory:
+def memory_of(matrix: NDArray[np.float32], *, room: int = 0, with_rests: bool = True) -> VectorMemory:
     ids = np.arange(1, len(matrix) + 1)
-    return VectorMemory.with_room_for(room, D).extended(ids, ids * 10, matrix)
+    return VectorMemory.with_room_for(room, D, with_rests=with_rests).extended(ids, ids * 10, matrix)
 
 
 @pytest.mark.parametrize("share", [None, 0.9, 0.3, 0.01, 0.0])
@@ -71,12 +71,25 @@ def test_what_is_retired_is_not_compared_but_for_who_looked_before() -> None:
 @pytest.mark.parametrize("far", [1, 10**12])
 def test_documents_are_counted_once_however_far_their_ids_lie_apart(far: int) -> None:
     documents = np.array([5, 5, 7, 7 + far])
-    memory = VectorMemory.with_room_for(4, D).extended(np.arange(4), documents, vectors(4))
+    memory = VectorMemory.with_room_for(4, D, with_rests=False).extended(np.arange(4), documents, vectors(4))
     assert memory.select().documents == 3
     assert memory.select(np.array([True, True, False, False])).documents == 1
     assert memory.without(np.arange(4)).select().documents == 0
 
 
-def test_a_passage_takes_as_much_memory_as_is_said() -> None:
-    memory = memory_of(vectors(20_000), room=20_000)
-    assert 20_000 * bytes_per_passage(D) <= memory.nbytes < 1.2 * 20_000 * bytes_per_passage(D)
+@pytest.mark.parametrize("with_rests", [True, False])
+def test_a_passage_takes_as_much_memory_as_is_said(with_rests: bool) -> None:
+    memory = memory_of(vectors(20_000), room=20_000, with_rests=with_rests)
+    said = 20_000 * bytes_per_passage(D, with_rests=with_rests)
+    assert said <= memory.nbytes < 1.2 * said
+
+
+def test_with_rests_similarities_are_those_of_float32_but_for_some_millionths() -> None:
+    matrix, question = vectors(3000), vectors(1, seed=9)[0]
+    before = memory_of(matrix[:1000])
+    memory = before.extended(np.arange(1001, 3001), np.arange(2000), matrix[1000:])
+    rows = np.array([5, 2999, 1500, -1, 0])
+    similarities = memory.similarities(question, rows)
+    assert similarities[[0, 1, 2, 4]] == pytest.approx(matrix[rows[[0, 1, 2, 4]]] @ question, abs=1e-5)
+    assert np.isnan(similarities[3])
+    assert np.isnan(memory_of(matrix, with_rests=False).similarities(question, rows)).all()
