@@ -55,6 +55,7 @@ class Ours:
         self.plans: list[str] = []
 
     def find(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        from search_app import resident
         from search_app.degradation import Code
         from search_app.lexical import LexicalLeg
         from search_app.scope import Scope
@@ -62,7 +63,8 @@ class Ours:
         from search_app.stopwatch import Stopwatch
 
         scope, watch = Scope(self.index, None, self.expression(filter_)), Stopwatch()
-        found = SemanticLeg(scope, question, watch, LexicalLeg(scope, "", watch)).run(wanted=K)
+        view = resident.view_of(self.index, scope.sql)
+        found = SemanticLeg(scope, question, watch, LexicalLeg(scope, "", watch), view).run(wanted=K)
         if not all(reason.code is Code.PARTIAL for reason in found.degraded):
             raise SystemExit(f"The answer is degraded, so nothing was measured: {found.degraded}")
         self.plans.append(found.plan.strategy.value)

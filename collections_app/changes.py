@@ -90,10 +90,6 @@ class Changes:
     retired: Ids = field(default_factory=lambda: _NO_IDS)
     documents: Ids = field(default_factory=lambda: _NO_IDS)
 
-    @property
-    def is_empty(self) -> bool:
-        return not (len(self.live) or len(self.retired) or len(self.documents))
-
 
 def note(
     index_id: int, *, live: Iterable[int] = (), retired: Iterable[int] = (), documents: Iterable[int] = ()

@@ -43,15 +43,16 @@ _REMEMBERED = 16
 _REMEMBERED_BYTES = 32 * 2**20
 
 
-def search_words(index_id: int, question: str) -> Scores:
+def search_words(index_id: int, question: str, *, version: object = None) -> Scores:
     """Return the BM25 scores of the chunks that have any of the question's terms.
 
-    They were live when they were read; whoever shows them looks again.
+    They were live when they were read; whoever shows them looks again. Who has just found out that nothing was noted
+    since another search, says so by giving the same `version`; then it is not asked for again.
     """
     asked = _asked(question)
     if not asked:
         return score([], {})
-    return score(_read(index_id, list(asked)), asked)
+    return score(_read(index_id, list(asked), version), asked)
 
 
 def search_words_instead(index_id: int, question: str, *, chunk_id: int, text: str) -> Scores:
@@ -85,15 +86,15 @@ def _asked(question: str) -> dict[int, int]:
     return dict(Counter(map(number_of, terms_of(question))).most_common(MOST_TERMS))
 
 
-def _read(index_id: int, terms: Sized[int]) -> list[Part]:
+def _read(index_id: int, terms: Sized[int], version: object = None) -> list[Part]:
     """Read everything that counts. What is merged between two statements is read as what it became."""
-    contents = _as_remembered(index_id) or _contents(index_id)
+    contents = _as_remembered(index_id, version) or _contents(index_id, version)
     while True:
         try:
             # Rows last, because they have the highest ids: so scores are in order as they come.
             return [*_merged(contents, terms), _unmerged(contents, terms)]
         except _MergedMeanwhile:
-            contents = _contents(index_id)
+            contents = _contents(index_id, version)
 
 
 class _MergedMeanwhile(Exception):
@@ -145,18 +146,22 @@ class _Contents:
     chunks: NDArray[np.int64]
     bags: list[Bag]
     gone: NDArray[np.int64]
+    # Of whom said that nothing was noted up to then.
+    version: object = None
 
 
 _contents_seen: Recent[int, _Contents] = Recent(_REMEMBERED)
 
 
-def _as_remembered(index_id: int) -> _Contents | None:
+def _as_remembered(index_id: int, version: object) -> _Contents | None:
     """Return what was read last, if the words are the same now; merges, which are not noted, leave them so."""
     known = _contents_seen.get(index_id)
+    if known and version is not None and known.version is version:
+        return known
     found = changes.since(index_id, known.position) if known else None
     if known is None or found is None or found.is_any:
         return None
-    known = replace(known, position=found.position)
+    known = replace(known, position=found.position, version=version)
     _contents_seen.put(index_id, known)
     return known
 
@@ -167,7 +172,7 @@ class _Kind(IntEnum):
     TOMBSTONE = 2
 
 
-def _contents(index_id: int) -> _Contents:
+def _contents(index_id: int, version: object) -> _Contents:
     """Read all by one statement: of two, a merge between them would show its rows twice or never."""
 
     def wanted() -> "QuerySet[LexicalSegment, tuple[Any, ...]]":
@@ -194,6 +199,7 @@ def _contents(index_id: int) -> _Contents:
         chunks=np.array([pk for pk, *_ in rows], dtype=np.int64),
         bags=[Bag.from_bytes(raw, length) for _pk, length, raw, _created in rows],
         gone=np.array([row[0] for row in found[_Kind.TOMBSTONE]], dtype=np.int64),
+        version=version,
     )
     # Where nothing was noted yet, another database's contents could not be told from these.
     if position.last is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from collections_app.fusion import Method
 from collections_app.lexical import ANALYZER_VERSION
 from collections_app.models import VectorIndex
+from search_app import resident
 from search_app.degradation import Code, Degradation, because
 from search_app.federation import Member
 from search_app.hybrid import HybridLeg
@@ -33,13 +34,19 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
     """Return how an index is searched. Raises InvalidSearchRequest where it cannot be compared with what is liked."""
     watch = Stopwatch()
     scope = Scope(index, request.user, request.filter)
+    if request.mode is Mode.LEXICAL and not request.like:
+        view = None
+    else:
+        with watch.step("count"):
+            view = resident.view_of(index, scope.sql)
+    version = view.version if view else None
     if request.like:
         with watch.step("vector"):
             vector = vector_of(request.like, index)
-        words = LexicalLeg(scope, words_of(request.like), watch)
-        return Asked(scope, Member(SemanticLeg(scope, vector, watch, words), vector), watch)
+        words = LexicalLeg(scope, words_of(request.like), watch, version)
+        return Asked(scope, Member(SemanticLeg(scope, vector, watch, words, view), vector), watch)
     query = clean_query(request.query)
-    words = LexicalLeg(scope, query, watch)
+    words = LexicalLeg(scope, query, watch, version)
     renewed = (because(Code.WORDS_RENEWED),) if index.analyzer_version != ANALYZER_VERSION else ()
     if request.mode is Mode.LEXICAL:
         return Asked(scope, Member(words, None), watch, renewed)
@@ -48,7 +55,7 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
             vector = query_vector(index, query, meanwhile=None if request.mode is Mode.SEMANTIC else words.score)
     except QuestionNotEmbedded as error:
         return Asked(scope, Member(words, None), watch, (because(error.code), because(Code.WORDS_ALONE), *renewed))
-    semantic = SemanticLeg(scope, vector, watch, words)
+    semantic = SemanticLeg(scope, vector, watch, words, view)
     match request.mode:
         case Mode.SEMANTIC:
             return Asked(scope, Member(semantic, vector), watch)

@@ -22,12 +22,13 @@ from search_app.stopwatch import Round, Stopwatch
 class LexicalLeg:
     """Finds the documents in scope that have words of `question`. It needs neither the store nor the embedder.
 
-    `scores` are those that were read last.
+    `scores` are those that were read last. `version` is that of a view of the index that was just taken, if any.
     """
 
     scope: Scope
     question: str
     watch: Stopwatch
+    version: object = None
     scores: Scores | None = None
     measure = Measure.BM25
 
@@ -53,15 +54,15 @@ class LexicalLeg:
         """Give documents whose best passage is gone the best one that they have now; without any, they are gone too."""
         ranking.forget(document_ids)
         in_scope = list(self.scope.documents().filter(pk__in=document_ids).values_list("pk", flat=True))
-        self._offer(ranking, self._score_now().among(self._chunks_of(in_scope)))
+        self._offer(ranking, self._score().among(self._chunks_of(in_scope)))
 
     def score(self) -> Scores:
         """Return the scores of all passages of the index that have any of the words; they are read once."""
-        return self._score_now() if self.scores is None else self.scores
+        return self._score(self.version) if self.scores is None else self.scores
 
-    def _score_now(self) -> Scores:
+    def _score(self, version: object = None) -> Scores:
         with self.watch.step("words"):
-            self.scores = search_words(self.scope.index.pk, self.question)
+            self.scores = search_words(self.scope.index.pk, self.question, version=version)
         return self.scores
 
     def _check_rest(self, ranking: Ranking, scores: Scores, checked: int, plan: Plan) -> Found:

@@ -257,7 +257,7 @@ def _up_to_date(index: VectorIndex, resident: Resident) -> State | None:
     found = changes.since(index.pk, state.position)
     if found is None:
         return None
-    if found.is_empty:
+    if not found.is_any:
         with resident.lock:
             if resident.state is state:
                 resident.state = replace(state, position=found.position)

@@ -46,12 +46,16 @@ class DocumentIds(Aggregate):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What an index held at a position, and the changes of documents up to then: number of the change, documents."""
+    """What an index held at a position, and the changes of documents up to then: number of the change, documents.
+
+    `version` is the same object as long as no change of any kind is noted.
+    """
 
     memory: VectorMemory
     position: Position
     metadata_changes: int = 0
     events: tuple[tuple[int, Ids], ...] = ()
+    version: object = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +112,11 @@ class View:
     _state: State
     _sql: FilterSQL
     _known: dict[Expression, Mask] = field(default_factory=dict)
+
+    @property
+    def version(self) -> object:
+        """The same object for all views between which no change of any kind was noted."""
+        return self._state.version
 
     @property
     def documents(self) -> int:

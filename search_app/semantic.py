@@ -75,6 +75,8 @@ class SemanticLeg:
     watch: Stopwatch
     # Says which documents to compare when there is no time to compare them all.
     words: LexicalLeg
+    # The index in memory, if it is there, as it was when the search began.
+    view: View | None
     # Whether to rank by the words too, if memory answers: SQL is then asked once for both.
     has_words_ranked: bool = False
     measure = Measure.COSINE
@@ -87,8 +89,8 @@ class SemanticLeg:
         return replace(found, plan=plan)
 
     def _run(self, wanted: int) -> Found:
+        view = self.view
         with self.watch.step("count"):
-            view = resident.view_of(self.scope.index, self.scope.sql)
             memory = self._in_memory(view) if view else None
             counts = self._counts(view, wanted)
         plan = plan_search(counts, wanted=wanted, is_filtered=self.scope.is_filtered, memory=memory)

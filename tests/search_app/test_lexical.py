@@ -1,6 +1,7 @@
 """What words alone find: in scope, live, the best document first, and all that there are."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -104,8 +105,8 @@ def test_a_document_whose_passage_was_replaced_after_the_words_were_read_stays(
     genuine = lexical.search_words
     asked: list[str] = []
 
-    def read_then_flip(index_id: int, question: str) -> object:
-        scores = genuine(index_id, question)
+    def read_then_flip(index_id: int, question: str, **more: Any) -> object:
+        scores = genuine(index_id, question, **more)
         if not asked:
             save(films, "alien", "A crew meets a creature in space, again", metadata={"year": 1986})
             drain(films)

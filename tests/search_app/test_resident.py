@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from collections_app import changes, redeclaration, services
 from collections_app.lexical import Scores
@@ -311,6 +313,22 @@ def test_meaning_and_words_asked_for_together_give_what_both_give_from_sql(
     assert keys(from_memory) == keys(from_sql)
     for ours, other in zip(from_memory.hits, from_sql.hits, strict=True):
         assert ours.score == pytest.approx(other.score, abs=1e-5)
+
+
+def test_what_changed_is_asked_for_once_in_a_search(library: Collection, remember: Remember, drain: Drain) -> None:
+    remember(library)
+
+    def noted_changes(question: str) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert keys(ask(library, question, limit=1)) == ["book 4"]
+        return sum("collections_app_indexchange" in query["sql"] for query in asked.captured_queries)
+
+    noted_changes("Book number 4")
+    assert noted_changes("number 4 of the books") == 1
+    save(library, "book 4", "Book number 4 speaks of nothing but zebras.")
+    drain(library)
+    assert noted_changes("zebras") > 1
+    assert noted_changes("only zebras") == 1
 
 
 def test_a_document_that_is_saved_after_both_have_named_answers_with_its_new_text(
