@@ -20,6 +20,7 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u
 _UNSPACED += "\uf900-\ufaff\U00020000-\U0003ffff\u1100-\u11ff\uac00-\ud7ff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[\u0300-\u036f])+[+#]*|[\u2190-\u2bff\U0001f000-\U0001faff]")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_FIRST_UNSPACED = "\u0e00"
 # A sentence ends at a stop before a gap, at a full-width stop, or with its paragraph: lines may be wrapped.
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）]*|\n[ \t]*\n\s*")
 _MOST_TERMS = 40
@@ -35,14 +36,15 @@ class Fragment:
     close: bool = False
 
 
-def _tokens(text: str) -> Iterator[Span]:
-    """Return where words are, and each pair of neighbours in scripts without spaces, or a character that has none."""
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """Return words and where they begin, and each pair of neighbours in scripts without spaces, or a single character."""
     for found in _TOKEN.finditer(text):
-        start, end = found.span()
-        if end - start > 2 and _IS_UNSPACED.match(text[start]):
-            yield from ((at, at + 2) for at in range(start, end - 1))
+        token, start = found[0], found.start()
+        # Compared first, because asking the pattern about every word takes a fifth of the time.
+        if token >= _FIRST_UNSPACED and len(token) > 2 and _IS_UNSPACED.match(token):
+            yield from ((token[at : at + 2], start + at) for at in range(len(token) - 1))
         else:
-            yield start, end
+            yield token, start
 
 
 class _Marked(dict[str, bool]):
@@ -62,7 +64,7 @@ class _Marked(dict[str, bool]):
 @lru_cache(maxsize=16)
 def _asked(query: str) -> _Marked:
     """Return what marks the question's words, the telling ones if there are any."""
-    tokens = [query[start:end] for start, end in _tokens(query)]
+    tokens = [token for token, _start in _tokens(query)]
     telling = [token for token in tokens if token.lower() not in COMMON_WORDS] or tokens
     return _Marked(frozenset(term for token in dict.fromkeys(telling[:_MOST_TERMS]) for term in _telling_terms(token)))
 
@@ -80,9 +82,10 @@ def spans(text: str, query: str) -> list[Span]:
     """Return where the question's words are, as (start, end), in order, touching ones joined."""
     asked = _asked(query)
     found: list[Span] = []
-    for start, end in _tokens(text) if asked.terms else ():
-        if not asked[text[start:end]]:
+    for token, start in _tokens(text) if asked.terms else ():
+        if not asked[token]:
             continue
+        end = start + len(token)
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
