@@ -37,7 +37,7 @@ class Fragment:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """Return words and where they begin, and each pair of neighbours in scripts without spaces, or a single character."""
+    """Return words and where they begin; of scripts without spaces each pair of neighbours, or a single character."""
     for found in _TOKEN.finditer(text):
         token, start = found[0], found.start()
         # Compared first, because asking the pattern about every word takes a fifth of the time.
