@@ -118,7 +118,7 @@ class Asked:
 
 
 def asked_by(
-    parameters: Parameters, collections: Sequence[Collection], user: User | AnonymousUser, *, facets: bool
+    parameters: Parameters, collections: tuple[Collection, ...], user: User | AnonymousUser, *, facets: bool
 ) -> Asked:
     """Return the search that an address stands for. Raises InvalidFilter and InvalidSearchRequest."""
     fields = shared_fields([collection.pk for collection in collections])
@@ -126,7 +126,7 @@ def asked_by(
     question = read_filter(lambda specs, tz: parse_question(parameters.query, specs, tz=tz), collections, fields)
     request = SearchRequest(
         query=question.text,
-        collections=tuple(collections),
+        collections=collections,
         like=liked(parameters.like, user),
         filter=all_of(filters, question.expression),
         mode=Mode(parameters.mode) if parameters.mode in set(Mode) else Mode.HYBRID,
@@ -139,7 +139,7 @@ def asked_by(
     return Asked(request, question, fields)
 
 
-def answer(collections: Sequence[Collection], parameters: Parameters, user: User | AnonymousUser) -> Answer:
+def answer(collections: tuple[Collection, ...], parameters: Parameters, user: User | AnonymousUser) -> Answer:
     """Return the answer to the search that an address stands for."""
     progress = progress_of(collections)
     try:

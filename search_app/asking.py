@@ -15,13 +15,13 @@ from collections_app.exceptions import InvalidSearchRequest
 from collections_app.models import Collection, Document, User
 from collections_app.prepared import ManyTexts, prepared
 from search_app.parameters import EVERY, whole_number
-from search_app.request import Likeness, Mode
+from search_app.request import Likeness, Mode, Readable
 from search_app.scope import permission_of, readable_collections
 
 Asker = User | AnonymousUser | None
 
 
-def named_collections(slugs: Sequence[str], user: Asker) -> tuple[Collection, ...]:
+def named_collections(slugs: Sequence[str], user: Asker) -> Readable:
     """Return the collections of these slugs in the order of their names, or all of them for EVERY.
 
     Raises InvalidSearchRequest for one that is not there or may not be read.
@@ -32,8 +32,9 @@ def named_collections(slugs: Sequence[str], user: Asker) -> tuple[Collection, ..
         readable = readable_collections(user).select_related("serving_index__profile").order_by("name", "pk")
         return readable if is_every else readable.filter(slug__in=ManyTexts("slugs"))
 
-    statement = prepared(chosen, is_every, permission_of(user))
-    found = tuple(statement.rows(slugs=[slug for slug in slugs if "\0" not in slug]))
+    permission = permission_of(user)
+    statement = prepared(chosen, is_every, permission)
+    found = Readable.of(statement.rows(slugs=[slug for slug in slugs if "\0" not in slug]), permission)
     missing = set(slugs) - {EVERY} - {collection.slug for collection in found}
     if missing or not found:
         raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")

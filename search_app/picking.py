@@ -11,7 +11,7 @@ from collections_app.models import Collection, Document, User
 from collections_app.prepared import prepared
 from search_app.asking import named_collections, readable_document
 from search_app.parameters import EVERY, Parameters
-from search_app.request import MOST_COLLECTIONS
+from search_app.request import MOST_COLLECTIONS, Readable
 from search_app.scope import permission_of, readable_collections
 
 # With more collections than these, their list can be narrowed down by typing.
@@ -70,16 +70,18 @@ def readable_list(user: User | AnonymousUser) -> list[Collection]:
     return readable.rows()
 
 
-def choose(readable: Sequence[Collection], parameters: Parameters, user: User | AnonymousUser) -> Sequence[Collection]:
+def choose(
+    readable: Sequence[Collection], parameters: Parameters, user: User | AnonymousUser
+) -> tuple[Collection, ...]:
     """Return the collections that an address names, the one of what it is like, or the likeliest one; none of none.
 
     Raises InvalidSearchRequest for one that is not there or may not be read.
     """
     if not parameters.collections and parameters.like:
-        return [readable_document(parameters.like.split(":")[0], user).collection]
+        return (readable_document(parameters.like.split(":")[0], user).collection,)
     if not parameters.collections:
         largest = _largest(readable)
-        return [largest] if largest else []
+        return Readable.of([largest] if largest else [], permission_of(user))
     return named_collections(parameters.collections, user)
 
 

@@ -1,5 +1,6 @@
 """What can be asked of a search."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
@@ -7,7 +8,7 @@ from typing import Self
 from django.contrib.auth.models import AnonymousUser
 
 from collections_app.extraction.characters import clean_text
-from collections_app.models import Collection, Document, User
+from collections_app.models import Collection, Document, Permission, User
 from search_app.filters import EVERYTHING, Expression
 from search_app.sorting import Sort
 
@@ -43,6 +44,21 @@ class Likeness:
     @property
     def is_of_passage(self) -> bool:
         return self.start < self.end
+
+
+class Readable(tuple[Collection, ...]):
+    """Collections that were just found among those that a user may read, with what serves them.
+
+    `permission` is that user's. Only who asked SQL for both makes one; a search need not ask again then.
+    """
+
+    permission: Permission | None
+
+    @classmethod
+    def of(cls, collections: Iterable[Collection], permission: Permission | None) -> Self:
+        found = cls(collections)
+        found.permission = permission
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 
 from collections_app.models import (
     Chunk,
@@ -85,11 +85,10 @@ class Scope:
         ).rows(chunks=chunk_ids, **values)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
+        # All of an index are of its collection, so whether it may be read is asked once and not for each chunk.
+        may_read = Exists(readable_collections(self.user).filter(pk=self.index.collection_id))
         chunks = Chunk.objects.filter(
-            pk__in=chunk_ids,
-            index=self.index,
-            document__deleted_at=None,
-            document__collection__in=readable_collections(self.user),
+            may_read, pk__in=chunk_ids, index=self.index, document__deleted_at=None
         ).order_by()
         if self.is_filtered:
             chunks = chunks.filter(self.sql.condition(self.filter, document="document", form=Form.PROBE))

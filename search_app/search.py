@@ -23,6 +23,7 @@ from search_app.request import (
     PAGE_SIZE,
     Likeness,
     Mode,
+    Readable,
     SearchRequest,
     clean_query,
 )
@@ -65,12 +66,20 @@ def _search(request: SearchRequest) -> SearchResponse:
         # One that was dropped on the way, after another took over, may have lost what it was asked for.
         if not _are_dropped(indexes):
             return response
-        indexes = _serving_indexes(request)
+        indexes = _indexes_of(_readable(request))
     return SearchResponse(answered=False, degraded=(because(Code.NO_INDEX),))
 
 
 def _serving_indexes(request: SearchRequest) -> list[VectorIndex]:
-    """Return what the collections are searched by now. Raises InvalidSearchRequest unless all of them may be read."""
+    """Return what the collections are searched by. Raises InvalidSearchRequest unless all of them may be read."""
+    collections = request.collections
+    if isinstance(collections, Readable) and collections.permission == permission_of(request.user):
+        return _indexes_of(collections)
+    return _indexes_of(_readable(request))
+
+
+def _readable(request: SearchRequest) -> Readable:
+    """Return the collections as they are now. Raises InvalidSearchRequest unless all of them may be read."""
     asked = {collection.pk for collection in request.collections}
     readable = prepared(
         lambda: (
@@ -83,8 +92,12 @@ def _serving_indexes(request: SearchRequest) -> list[VectorIndex]:
     ).rows(collections=asked)
     if not asked or len(readable) < len(asked):
         raise InvalidSearchRequest(_("There is no such collection, or you may not read it."), code="unknown_collection")
+    return Readable.of(readable, permission_of(request.user))
+
+
+def _indexes_of(collections: Readable) -> list[VectorIndex]:
     indexes = []
-    for collection in readable:
+    for collection in collections:
         index = collection.serving_index
         if index is not None and index.state != IndexState.DROPPED:
             index.collection = collection

@@ -110,7 +110,7 @@ def _wants_part(request: HttpRequest, target: str) -> bool:
     return bool(htmx) and not htmx.history_restore_request and htmx.target == target
 
 
-def _choose(readable: Sequence[Collection], given: Parameters, request: HttpRequest) -> Sequence[Collection]:
+def _choose(readable: Sequence[Collection], given: Parameters, request: HttpRequest) -> tuple[Collection, ...]:
     try:
         return choose(readable, given, request.user)
     except InvalidSearchRequest as error:

@@ -1,7 +1,6 @@
 import json
 import textwrap
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,6 +16,7 @@ from search_app.leg import Measure
 from search_app.parameters import EVERY
 from search_app.plan_reasons import in_words
 from search_app.question import parse_question
+from search_app.request import Readable
 from search_app.search import PAGE_SIZE, Hit, Mode, SearchRequest, SearchResponse, search
 from search_app.sorting import parse_sort
 from search_app.weighting import Weight
@@ -126,7 +126,7 @@ def _legs(hit: HitExplanation) -> str:
     return f"meaning {semantic:12} words {lexical:10}"
 
 
-def _collections(slugs: list[str]) -> tuple[Collection, ...]:
+def _collections(slugs: list[str]) -> Readable:
     alive = Collection.objects.alive()
     for slug in slugs:
         if slug != EVERY and not alive.filter(slug=slug).exists():
@@ -135,14 +135,14 @@ def _collections(slugs: list[str]) -> tuple[Collection, ...]:
     return named_collections(slugs, None)
 
 
-def _request(collections: Sequence[Collection], options: dict[str, Any]) -> SearchRequest:
+def _request(collections: Readable, options: dict[str, Any]) -> SearchRequest:
     fields = shared_fields([collection.pk for collection in collections])
     pairs = [_pair(condition) for condition in options["filter"]]
     typed = read_filter(lambda specs, tz: parse_question(options["query"], specs, tz=tz), collections, fields)
     filters = read_filter(lambda specs, tz: parse_parameters(pairs, specs, tz=tz), collections, fields)
     return SearchRequest(
         query=typed.text,
-        collections=tuple(collections),
+        collections=collections,
         like=liked(options["like"], None),
         filter=all_of(typed.expression, filters),
         mode=Mode(options["mode"]),
