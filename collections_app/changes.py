@@ -25,12 +25,23 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, Func, Max, Value
+from django.db.models import (
+    BigIntegerField,
+    DateTimeField,
+    ExpressionWrapper,
+    FloatField,
+    Func,
+    Max,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Now
 from django.db.models.sql.compiler import SQLCompiler
 from numpy.typing import NDArray
 
 from collections_app.models import IndexChange
+from collections_app.prepared import Parameter, prepared
 
 RETENTION = timedelta(hours=2)
 OLDEST_POSITION = RETENTION / 2
@@ -54,12 +65,28 @@ class _ThisTransaction(Func):
         return "0", ()
 
 
-# Of the snapshot of a statement: the lowest number of a transaction that is still running, and the time in seconds.
-_SNAPSHOT = {
-    "postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, extract(epoch FROM statement_timestamp())",
-    "sqlite": "0, (julianday('now') - 2440587.5) * 86400.0",
-}
-_AFTER = {"postgresql": "(transaction >= %(horizon)s OR id = %(last)s)", "sqlite": "id >= %(last)s"}
+class _OldestRunning(Func):
+    """The lowest number of a transaction that is still running in a statement's snapshot, and 0 on SQLite."""
+
+    output_field = BigIntegerField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", ()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return "0", ()
+
+
+class _Seconds(Func):
+    """The database's time in seconds."""
+
+    output_field = FloatField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return "extract(epoch FROM statement_timestamp())::float8", ()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
+        return "(julianday('now') - 2440587.5) * 86400.0", ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +140,14 @@ def _write(index_id: int, **columns: bytes) -> None:
 
 def position(index_id: int) -> Position:
     """Return where the changes of an index are now. What is read after this lacks nothing but what comes `since`."""
-    rows = _read("id, nonce", "TRUE", "DESC", index_id=index_id, limit=1)
-    if not rows:
-        return Position()
-    last, nonce, horizon, now = rows[0]
-    return Position(last, nonce, horizon, float(now))
+    rows = prepared(
+        lambda: (
+            IndexChange.objects.filter(index=Parameter("index"))
+            .order_by("-pk")
+            .values_list("pk", "nonce", _OldestRunning(), _Seconds())[:1]
+        )
+    ).rows(index=index_id)
+    return Position(*rows[0]) if rows else Position()
 
 
 def since(index_id: int, position: Position) -> Changes | None:
@@ -126,39 +156,30 @@ def since(index_id: int, position: Position) -> Changes | None:
         # Without a row to begin at, rows that were pruned could not be told from rows that never were.
         is_any = IndexChange.objects.filter(index=index_id).exists()
         return None if is_any else Changes(position)
-    read = _read(
-        "id, nonce",
-        _AFTER[connection.vendor],
-        "ASC",
-        "live, retired, documents",
-        index_id=index_id,
-        limit=MOST_ROWS + 1,
-        last=position.last,
-        horizon=position.horizon,
-    )
+    read = _after(index_id, position)
     if len(read) > MOST_ROWS or (position.last, position.nonce) not in {row[:2] for row in read}:
         return None
     pk, nonce, horizon, now = read[-1][:4]
-    if float(now) - position.noted_at > OLDEST_POSITION.total_seconds():
+    if now - position.noted_at > OLDEST_POSITION.total_seconds():
         return None
-    last = Position(pk, nonce, horizon, float(now), frozenset(row[0] for row in read))
+    last = Position(pk, nonce, horizon, now, frozenset(row[0] for row in read))
     fresh = [row for row in read if row[0] not in position.seen and row[0] != position.last]
     return Changes(last, bool(fresh), *(_unpacked(row[column] for row in fresh) for column in (4, 5, 6)))
 
 
-def _read(
-    columns: str, condition: str, order: str, *more: str, index_id: int, limit: int, **parameters: int
-) -> list[Any]:
-    """Read rows and their statement's snapshot. Every search does, and the ORM would take five times as long."""
-    selected = ", ".join((columns, _SNAPSHOT[connection.vendor], *more))
-    sql = f"""
-        SELECT {selected} FROM {IndexChange._meta.db_table} WHERE index_id = %(index)s AND {condition}
-        ORDER BY id {order} LIMIT {limit}
-    """  # noqa: S608 - constants alone
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"index": index_id} | parameters)
-        rows: list[Any] = cursor.fetchall()
-        return rows
+def _after(index_id: int, position: Position) -> "list[tuple[Any, ...]]":
+    """Return the last row that a position has seen, what it may lack, and the moment of that, up to MOST_ROWS + 1."""
+    most, is_ordered = MOST_ROWS + 1, connection.vendor == "sqlite"
+
+    def wanted() -> "QuerySet[IndexChange, tuple[Any, ...]]":
+        last = Parameter("last")
+        after = Q(pk__gte=last) if is_ordered else Q(pk=last) | Q(transaction__gte=Parameter("horizon"))
+        columns = ("pk", "nonce", _OldestRunning(), _Seconds(), "live", "retired", "documents")
+        rows = IndexChange.objects.filter(after, index=Parameter("index")).order_by("pk")
+        return rows.values_list(*columns)[:most]
+
+    statement = prepared(wanted, most, is_ordered)
+    return statement.rows(index=index_id, last=position.last, horizon=position.horizon)
 
 
 def prune() -> int:

@@ -85,10 +85,14 @@ class Scope:
         ).rows(chunks=chunk_ids, **values)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
-        # All of an index are of its collection, so whether it may be read is asked once and not for each chunk.
+        # Asked once, as the collection is the same for all.
         may_read = Exists(readable_collections(self.user).filter(pk=self.index.collection_id))
         chunks = Chunk.objects.filter(
-            may_read, pk__in=chunk_ids, index=self.index, document__deleted_at=None
+            may_read,
+            pk__in=chunk_ids,
+            index=self.index,
+            document__deleted_at=None,
+            document__collection=self.index.collection_id,
         ).order_by()
         if self.is_filtered:
             chunks = chunks.filter(self.sql.condition(self.filter, document="document", form=Form.PROBE))
