@@ -62,10 +62,11 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
         memory._rank(chunk_ids[:count], compared, None)
 
     def name(number: int) -> None:
-        test = Test("x", "lt", number)
+        below = Scope(ours.index, None, ours.expression(Filter("random", 0, (Test("x", "lt", number),))))
         resident.forget_masks(ours.index)
-        assert view
-        view.kept(ours.expression(Filter("random", 0, (test,))))
+        anew = resident.view_of(ours.index, below.sql)
+        assert anew
+        anew.kept(below.filter)
 
     @cache
     def first(rows: int) -> Selection:

@@ -38,17 +38,17 @@ _UNKNOWN_SHARE = 0.25
 class Costs:
     """Milliseconds. Fitted by `python -m benchmarks.planner_constants`: 100,000 passages, SQLite, Chroma over HTTP."""
 
-    # A question to SQL, made by the ORM, and per candidate that SQL checks and whose vector it hands over.
-    round_trip: float = 1.8
-    per_checked: float = 0.006
+    # A question to SQL, and per candidate that SQL checks.
+    round_trip: float = 0.4
+    per_checked: float = 0.0025
     # Per document that SQL names as kept by a filter, all ids in one value.
-    per_named: float = 0.0002
+    per_named: float = 0.0001
     # Per number of a vector that is compared in memory: a byte each.
-    per_number: float = 1e-7
+    per_number: float = 5e-8
     # Per number of a vector that is read from SQL and compared.
-    per_number_read: float = 6e-5
+    per_number_read: float = 6e-6
     # A question to the store, and per passage that it names.
-    store: float = 3.0
+    store: float = 2.5
     per_fetched: float = 0.006
 
 
