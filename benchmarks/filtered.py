@@ -3,7 +3,7 @@
 The nearest ten of so many vectors of 384 dimensions, of those that a filter keeps: shares of 50 % to 0.01 %, by one
 filter or two, which have nothing to do with the question, keep what is near to it, or what is far. Ours is the whole
 semantic leg: counting, planning, the store, memory, and every check in SQL; the database is SQLite or what DATABASE_URL
-names. Everybody is asked each question in turn. `cold` is ours with a filter that it has never been asked before,
+names. Everybody is asked each question, one after the other. `cold` is ours with a filter that it has never been asked before,
 `no memory` ours with VECTOR_MEMORY_MB=0; `memory` and `store` take that way whatever the planner thinks.
 
 Figures go to var/reports/bench.json, all of them to var/reports/filtered.json, from which `benchmarks.filtered_chart`
@@ -150,7 +150,7 @@ def measure(
         for number, question in enumerate(data.questions):
             # In another order each time, the same in every run: who comes after whom decides whose data are in the
             # caches, and ours that asks the store would warm the store up for who asks it next.
-            for name in random.Random(number).sample(list(contenders), len(contenders)):  # noqa: S311 - no secret
+            for name in random.Random(number).sample(list(contenders), len(contenders)):
                 ours.plans.clear()
                 worked, start = _processor_ms(servers[name]), time.perf_counter()
                 found = contenders[name](question, filter_)
