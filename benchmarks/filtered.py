@@ -3,8 +3,8 @@
 The nearest ten of so many vectors of 384 dimensions, of those that a filter keeps: shares of 50 % to 0.01 %, by one
 filter or two, which have nothing to do with the question, keep what is near to it, or what is far. Ours is the whole
 semantic leg: counting, planning, the store, memory, and every check in SQL; the database is SQLite or what DATABASE_URL
-names. Everybody is asked each question, one after the other. `cold` is ours with a filter that it has never been asked before,
-`no memory` ours with VECTOR_MEMORY_MB=0; `memory` and `store` take that way whatever the planner thinks.
+names. Everybody is asked each question, one after the other. `cold` is ours with a filter that it has never been asked
+before, `no memory` ours with VECTOR_MEMORY_MB=0; `memory` and `store` take that way whatever the planner thinks.
 
 Figures go to var/reports/bench.json, all of them to var/reports/filtered.json, from which `benchmarks.filtered_chart`
 draws docs/images/filtered-search.svg. Processor time, that of the servers included, is firmer than the clock where

@@ -34,19 +34,16 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
     """Return how an index is searched. Raises InvalidSearchRequest where it cannot be compared with what is liked."""
     watch = Stopwatch()
     scope = Scope(index, request.user, request.filter)
-    if request.mode is Mode.LEXICAL and not request.like:
-        view = None
-    else:
+    view = None
+    if request.like or request.mode is not Mode.LEXICAL:
         with watch.step("count"):
             view = resident.view_of(index, scope.sql)
-    version = view.version if view else None
+    query = words_of(request.like) if request.like else clean_query(request.query)
+    words = LexicalLeg(scope, query, watch, view.version if view else None)
     if request.like:
         with watch.step("vector"):
             vector = vector_of(request.like, index)
-        words = LexicalLeg(scope, words_of(request.like), watch, version)
         return Asked(scope, Member(SemanticLeg(scope, vector, watch, words, view), vector), watch)
-    query = clean_query(request.query)
-    words = LexicalLeg(scope, query, watch, version)
     renewed = (because(Code.WORDS_RENEWED),) if index.analyzer_version != ANALYZER_VERSION else ()
     if request.mode is Mode.LEXICAL:
         return Asked(scope, Member(words, None), watch, renewed)

@@ -59,8 +59,8 @@ class Environment(BaseSettings):
     vector_memory_mb: int = Field(
         default=256,
         ge=0,
-        description="memory for vectors in each web process, a byte for each number: 640,000 passages of 384 "
-        "dimensions; 0 for none",
+        description="memory for vectors in each web process: 340,000 passages of 384 dimensions, or 660,000 a little "
+        "more slowly; 0 for none",
     )
     secret_key: str = Field(
         default="",
