@@ -28,7 +28,8 @@ from collections_app.models import (
 )
 from collections_app.vectorstores import load_vector_store
 from collections_app.visibility import retire
-from search_app.search import SearchRequest, search
+from search_app.request import Readable, SearchRequest
+from search_app.search import search
 from tests.conftest import Drain, live_texts, save, serving_index
 
 pytestmark = pytest.mark.django_db
@@ -284,11 +285,11 @@ def test_a_search_whose_index_is_dropped_meanwhile_asks_the_present_one(
     from search_app import search as search_module
 
     old, new = serving_index(notes), build(notes)
-    original = search_module._serving_indexes
+    original = search_module._indexes_of
     served: list[VectorIndex] = []
 
-    def dropped_at_once(request: SearchRequest) -> list[VectorIndex]:
-        indexes = original(request)
+    def dropped_at_once(collections: Readable) -> list[VectorIndex]:
+        indexes = original(collections)
         served.extend(indexes)
         if indexes == [old]:
             services.activate(new)
@@ -297,7 +298,7 @@ def test_a_search_whose_index_is_dropped_meanwhile_asks_the_present_one(
             sweeping.tidy()
         return indexes
 
-    monkeypatch.setattr(search_module, "_serving_indexes", dropped_at_once)
+    monkeypatch.setattr(search_module, "_indexes_of", dropped_at_once)
     assert found(notes, "Cats purr.")[0] == "Cats purr."
     assert served == [old, new]
 

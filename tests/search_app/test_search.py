@@ -25,9 +25,10 @@ from collections_app.vectors import as_vector
 from collections_app.vectorstores import Match, load_vector_store
 from collections_app.vectorstores.memory import InMemoryVectorStore
 from search_app import lexical, order
+from search_app.asking import named_collections
 from search_app.leg import Measure
 from search_app.planner import Strategy
-from search_app.search import MOST_RESULTS, Mode
+from search_app.search import MOST_RESULTS, Mode, SearchRequest, search
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import ask, keys, where
 
@@ -248,6 +249,25 @@ def test_a_private_collection_answers_only_those_with_a_grant(films: Collection)
         with pytest.raises(InvalidSearchRequest, match="may not read"):
             ask(films, "space", user=user)
     assert len(ask(films, "space", user=reader).hits) == 5
+
+
+def test_what_was_found_for_one_user_is_looked_up_again_for_another(films: Collection) -> None:
+    reader, stranger = User.objects.create_user("reader"), User.objects.create_user("stranger")
+    CollectionGrant.objects.create(collection=films, user=reader, level=AccessLevel.READ)
+    films.visibility = "private"
+    films.save()
+    found = named_collections([films.slug], reader)
+    assert len(search(SearchRequest(query="space", collections=found, user=reader)).hits) == 5
+    for user in (AnonymousUser(), stranger):
+        with pytest.raises(InvalidSearchRequest, match="may not read"):
+            search(SearchRequest(query="space", collections=found, user=user))
+
+
+def test_a_grant_withdrawn_after_the_collection_was_named_hides_every_result(films: Collection) -> None:
+    found = named_collections([films.slug], AnonymousUser())
+    Collection.objects.filter(pk=films.pk).update(visibility="private")
+    for mode in Mode:
+        assert search(SearchRequest(query="space", collections=found, user=AnonymousUser(), mode=mode)).hits == []
 
 
 def test_a_grant_withdrawn_while_the_question_was_embedded_hides_every_result(
