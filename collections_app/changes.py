@@ -25,12 +25,14 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     BigIntegerField,
     DateTimeField,
+    Expression,
     ExpressionWrapper,
+    Field,
     FloatField,
-    Func,
     Max,
     Q,
     QuerySet,
@@ -53,40 +55,27 @@ Ids = NDArray[np.int64]
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
-class _ThisTransaction(Func):
-    """The number of the transaction on PostgreSQL, and 0 on SQLite."""
+class _Said(Expression):
+    """What only the database itself can say, in the words of each vendor."""
 
-    output_field = BigIntegerField()
+    def __init__(self, output_field: "Field[Any, Any]", **words: str) -> None:
+        super().__init__(output_field=output_field)
+        self._words = words
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "pg_current_xact_id()::text::bigint", ()
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "0", ()
-
-
-class _OldestRunning(Func):
-    """The lowest number of a transaction that is still running in a statement's snapshot, and 0 on SQLite."""
-
-    output_field = BigIntegerField()
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", ()
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "0", ()
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        return self._words[connection.vendor], ()
 
 
-class _Seconds(Func):
-    """The database's time in seconds."""
-
-    output_field = FloatField()
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "extract(epoch FROM statement_timestamp())::float8", ()
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> tuple[str, Any]:
-        return "(julianday('now') - 2440587.5) * 86400.0", ()
+# The number of the transaction, and the lowest one that is still running in a statement's snapshot; 0 on SQLite.
+_THIS_TRANSACTION = _Said(BigIntegerField(), postgresql="pg_current_xact_id()::text::bigint", sqlite="0")
+_OLDEST_RUNNING = _Said(
+    BigIntegerField(), postgresql="pg_snapshot_xmin(pg_current_snapshot())::text::bigint", sqlite="0"
+)
+_SECONDS = _Said(
+    FloatField(),
+    postgresql="extract(epoch FROM statement_timestamp())::float8",
+    sqlite="(julianday('now') - 2440587.5) * 86400.0",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +123,7 @@ def note_words(index_id: int) -> None:
 
 def _write(index_id: int, **columns: bytes) -> None:
     IndexChange.objects.bulk_create(
-        [IndexChange(index_id=index_id, transaction=_ThisTransaction(), nonce=secrets.randbits(63), **columns)]
+        [IndexChange(index_id=index_id, transaction=_THIS_TRANSACTION, nonce=secrets.randbits(63), **columns)]
     )
 
 
@@ -144,7 +133,7 @@ def position(index_id: int) -> Position:
         lambda: (
             IndexChange.objects.filter(index=Parameter("index"))
             .order_by("-pk")
-            .values_list("pk", "nonce", _OldestRunning(), _Seconds())[:1]
+            .values_list("pk", "nonce", _OLDEST_RUNNING, _SECONDS)[:1]
         )
     ).rows(index=index_id)
     return Position(*rows[0]) if rows else Position()
@@ -174,7 +163,7 @@ def _after(index_id: int, position: Position) -> "list[tuple[Any, ...]]":
     def wanted() -> "QuerySet[IndexChange, tuple[Any, ...]]":
         last = Parameter("last")
         after = Q(pk__gte=last) if is_ordered else Q(pk=last) | Q(transaction__gte=Parameter("horizon"))
-        columns = ("pk", "nonce", _OldestRunning(), _Seconds(), "live", "retired", "documents")
+        columns = ("pk", "nonce", _OLDEST_RUNNING, _SECONDS, "live", "retired", "documents")
         rows = IndexChange.objects.filter(after, index=Parameter("index")).order_by("pk")
         return rows.values_list(*columns)[:most]
 
