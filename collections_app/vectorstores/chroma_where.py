@@ -146,9 +146,11 @@ def _number(comparison: Comparison) -> ChromaWhere:
 def _exact(field: str, value: Scalar) -> int | float:
     """The number, as an integer if it is whole. Raises FilterNotSupported for one that Chroma may take for another."""
     number = value if isinstance(value, int) else float(value)
-    if abs(number) > _EXACT_FLOATS:
+    # A float has one digit more on its way to Chroma, ".0".
+    if abs(number) * (10 if isinstance(number, float) else 1) > _EXACT_FLOATS:
         raise FilterNotSupported(
-            f"Chroma compares {field} exactly with numbers up to 2^53; {number} is beyond. Filter the answer instead."
+            f"Chroma compares {field} exactly with integers up to 2^53 and floats up to a tenth of that; {number} is "
+            "beyond. Filter the answer instead."
         )
     if number == int(number):
         return int(number)

@@ -240,6 +240,7 @@ def test_sql_keeps_what_the_reference_keeps_in_both_forms(shelf: Shelf, case: Ca
 @settings(a_fixture_for_all_examples, max_examples=150)
 @given(case=cases(phrases=False))
 @example(Case([{NUMBERS.name: [8.86237450712011e-275]}] * 6, Condition(NUMBERS, "eq", (8.86237450712011e-275,))))
+@example(Case([{NUMBERS.name: [8877001048048415.0]}] * 6, Condition(NUMBERS, "eq", (8877001048048415.0,))))
 def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
     shelf: Shelf, lasting_store: VectorStore, case: Case
 ) -> None:
