@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 from pytest_django.live_server_helper import LiveServer
 
 from collections_app import services, sweeping, sync
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     needing = [item for item in items if item.get_closest_marker("postgres")]
     config.hook.pytest_deselected(items=needing)
     items[:] = [item for item in items if item not in needing]
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Leave the language behind that the test's last request was answered in: threads keep it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -47,7 +47,8 @@ TEMPLATES = (
     ),
     gettext_noop("Chroma cannot compare text by '%(operator)s' (%(name)s). Filter the answer instead."),
     gettext_noop(
-        "Chroma compares %(name)s exactly with numbers up to 2^53; %(number)s is beyond. Filter the answer instead."
+        "Chroma compares %(name)s exactly with integers up to 2^53 and floats up to a tenth of that; %(number)s is "
+        "beyond. Filter the answer instead."
     ),
     gettext_noop(
         "Chroma compares %(name)s exactly with numbers of up to %(digits)s digits; %(number)s has more, or is too "
