@@ -59,13 +59,15 @@ class Scope:
 
     def is_readable(self) -> bool:
         """Return whether `user` may read the collection now."""
-        return readable_collections(self.user).filter(pk=self.index.collection_id).exists()
+        return self._readable().exists()
+
+    def _readable(self) -> QuerySet[Collection]:
+        """Return the collection, or none. SQL asks for it once, as it is the same for all documents in scope."""
+        return readable_collections(self.user).filter(pk=self.index.collection_id)
 
     def documents(self) -> QuerySet[Document]:
         """Return all documents in scope."""
-        documents = Document.objects.alive().filter(
-            collection=self.index.collection_id, collection__in=readable_collections(self.user)
-        )
+        documents = Document.objects.alive().filter(Exists(self._readable()), collection=self.index.collection_id)
         if self.is_filtered:
             documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
         return documents
@@ -85,10 +87,8 @@ class Scope:
         ).rows(chunks=chunk_ids, **values)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
-        # Asked once, as the collection is the same for all.
-        may_read = Exists(readable_collections(self.user).filter(pk=self.index.collection_id))
         chunks = Chunk.objects.filter(
-            may_read,
+            Exists(self._readable()),
             pk__in=chunk_ids,
             index=self.index,
             document__deleted_at=None,

@@ -11,6 +11,8 @@ from collections_app.models import Collection, MetadataField
 from collections_app.recent import Recent
 from search_app import planner, query_vectors, resident
 from search_app.filters import EVERYTHING, Expression, parse_parameters
+from search_app.resident_view import View
+from search_app.scope import Scope
 from search_app.search import SearchRequest, SearchResponse, search
 from tests.conftest import Drain, serving_index
 
@@ -113,6 +115,12 @@ def ask_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(planner, "MOST_FETCHED", most)
 
     return lower
+
+
+def view(collection: Collection, expression: Expression = EVERYTHING) -> View | None:
+    """Return the collection as a search that begins now sees it in memory, None if it is not there."""
+    index = serving_index(collection)
+    return resident.view_of(index, Scope(index, None, expression).sql)
 
 
 Remember = Callable[[Collection], None]
