@@ -50,7 +50,7 @@ ON_POSTGRESQL := $(sort $(wildcard tests/*_app/test_*race*.py)) tests/contracts/
     audit_under_load batches budgets bulk change_field filling interruptions isolation lexical_renewal lexical_rows \
     prepared probing rebuild rebuild_proof rebuild_readers restored_database server_statements services source_leases \
     superseded_texts sync turns unused_vectors usage,tests/collections_app/test_$(name).py) \
-    $(foreach name,degraded facets lexical orders phrases resident search,tests/search_app/test_$(name).py)
+    $(foreach name,degraded facets lexical orders phrases resident resident_view search,tests/search_app/test_$(name).py)
 
 test: lint need-chromium  ## Lint, then run the tests on SQLite and PostgreSQL (the long matrices excepted)
 	@echo "Tests on SQLite"

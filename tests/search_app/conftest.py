@@ -117,6 +117,13 @@ def ask_the_store(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return lower
 
 
+@pytest.fixture(params=["two bytes a number", "one byte a number"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory knows exact similarities where there is room, else SQL's vectors give them."""
+    if request.param == "one byte a number":
+        monkeypatch.setattr(resident._registry, "room_beside", lambda key: 0)
+
+
 def view(collection: Collection, expression: Expression = EVERYTHING) -> View | None:
     """Return the collection as a search that begins now sees it in memory, None if it is not there."""
     index = serving_index(collection)

@@ -28,14 +28,7 @@ from search_app.search import Mode, SearchResponse
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import Remember, ask, declare, keys, view, where
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True, params=["two bytes a number", "one byte a number"])
-def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory knows exact similarities where there is room, else SQL's vectors give them."""
-    if request.param == "one byte a number":
-        monkeypatch.setattr(resident._registry, "room_beside", lambda key: 0)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("room")]
 
 
 def nearest(collection: Collection, query: str, **more: Any) -> SearchResponse:

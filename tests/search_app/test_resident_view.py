@@ -10,7 +10,7 @@ from search_app.vector_memory import Selection
 from tests.conftest import Drain, save, serving_index
 from tests.search_app.conftest import Remember, declare, view, where
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("room")]
 
 
 def test_what_a_filter_selects_is_worked_out_again_when_something_changed_and_not_before(
