@@ -24,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, ForeignKey, QuerySet
 from django.db.models.fields.related_lookups import RelatedIn
 from django.db.models.lookups import In
+from django.db.models.query import ValuesListIterable
 from django.db.models.sql.compiler import SQLCompiler
 
 from collections_app import server_statements
@@ -102,14 +103,17 @@ class Statement(Generic[Row]):
         self._compiler: Any = queryset.query.get_compiler(queryset.db)
         self._sql: str | None = None
         self._parameters: tuple[Any, ...] = ()
-        # How columns become values, which the ORM would work out for each execution.
-        self._converters: dict[int, Any] | None = None
         self._server_statement: ServerStatement | None = None
         try:
             self._sql, self._parameters = self._compiler.as_sql()
         except EmptyResultSet:
             # Whatever the values are, there are no rows.
             return
+        # How columns become values, which the ORM would work out for each execution.
+        columns = [selected[0] for selected in self._compiler.select[: self._compiler.col_count]]
+        self._converters: dict[int, Any] = self._compiler.get_converters(columns)
+        is_tuple = queryset._iterable_class is ValuesListIterable and not self._compiler.has_composite_fields(columns)
+        self._is_as_fetched = is_tuple and not self._converters
 
     def rows(self, **values: Any) -> list[Row]:
         """Execute the statement; each Parameter gets the value of its name. Raises KeyError for one without."""
@@ -138,12 +142,18 @@ class Statement(Generic[Row]):
         return self._server_statement
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        # The queryset's own way of making rows, with a compiler that has the statement already.
+        of, connection = self._queryset, connections[self._queryset.db]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            fetched: list[Any] = cursor.fetchall()
+        if self._is_as_fetched:
+            return fetched
+        # The queryset's own way of making rows, with a compiler that has them already.
         compiler = copy(self._compiler)
-        compiler.connection = connections[self._queryset.db]
-        compiler.as_sql = lambda *_args, **_options: (sql, tuple(parameters))
-        compiler.get_converters = self._get_converters
-        of, query = self._queryset, self._queryset.query
+        compiler.connection = connection
+        compiler.execute_sql = lambda *_args, **_options: [fetched]
+        compiler.get_converters = lambda _columns: self._converters
+        query = of.query
         source = SimpleNamespace(
             db=of.db,
             model=of.model,
@@ -158,11 +168,6 @@ class Statement(Generic[Row]):
             ),
         )
         return list(of._iterable_class(source))
-
-    def _get_converters(self, fields: Any) -> dict[int, Any]:
-        if self._converters is None:
-            self._converters = self._compiler.get_converters(fields)
-        return self._converters
 
 
 class _Statements:

@@ -120,7 +120,10 @@ class _Servers:
         connection.close_if_health_check_failed()
         connection.ensure_connection()
         with self._lock:
-            return self._by_connection.setdefault(connection.connection, _Kept())
+            kept = self._by_connection.get(connection.connection)
+            if kept is None:
+                kept = self._by_connection[connection.connection] = _Kept()
+            return kept
 
     def note_surprise(self, connection: BaseDatabaseWrapper) -> None:
         """Forget what was kept for a connection."""
