@@ -54,6 +54,7 @@ class Ours:
         assert first is not None
         self.first_id = first.pk
         self.plans: list[str] = []
+        self.asked = 0
 
     def find(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
         from search_app import resident
@@ -64,7 +65,7 @@ class Ours:
         from search_app.stopwatch import Stopwatch
 
         scope, watch = Scope(self.index, None, self.expression(filter_)), Stopwatch()
-        view = resident.view_of(self.index, scope.sql)
+        view = resident.view_of(self.index)
         found = SemanticLeg(scope, question, watch, LexicalLeg(scope, "", watch), view).run(wanted=K)
         if not all(reason.code is Code.PARTIAL for reason in found.degraded):
             raise SystemExit(f"The answer is degraded, so nothing was measured: {found.degraded}")
@@ -72,10 +73,8 @@ class Ours:
         return [candidate.document_id - self.first_id for candidate in found.ranking.slice(0, K)]
 
     def find_cold(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
-        from search_app import resident
-
-        resident.forget_masks(self.index)
-        return self.find(question, filter_)
+        self.asked += 1
+        return self.find(question, filter_.never_asked(self.asked))
 
     def find_without_memory(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
         from django.conf import settings

@@ -7,7 +7,7 @@ nothing to do with anything.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,15 +22,31 @@ RELATIONS = ("random", "correlated", "anti-correlated")
 K = 10
 _CLUSTERS, _SPREAD = 400, 0.9
 _BATCH = 4000
+# No rank is so high.
+_BEYOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One field compared with a value: `operator` is eq, in, lt or gte, as in our filters."""
+    """One field compared with a value: `operator` is eq, in, lt, gte or between, as in our filters."""
 
     field: str
     operator: str
     value: Any
+
+    def never_asked(self, number: int) -> "Test":
+        """Return a test that keeps the same of a data set, and has other values than all of other numbers."""
+        match self.operator:
+            case "eq":
+                return Test(self.field, "in", (self.value, f"never {number}"))
+            case "in":
+                return Test(self.field, "in", (*self.value, f"never {number}"))
+            case "lt":
+                return Test(self.field, "between", (-number, self.value - 1))
+            case "gte":
+                return Test(self.field, "between", (self.value, _BEYOND + number))
+            case operator:
+                raise ValueError(f"Nothing is known that keeps the same as {operator}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,10 @@ class Filter:
     relation: str
     share: float
     tests: tuple[Test, ...]
+
+    def never_asked(self, number: int) -> "Filter":
+        """Return a filter that keeps the same, and is another one for each number."""
+        return replace(self, tests=tuple(test.never_asked(number) for test in self.tests))
 
     @property
     def name(self) -> str:
@@ -73,6 +93,8 @@ class DataSet:
                     kept &= column < test.value
                 case "gte":
                     kept &= column >= test.value
+                case "between":
+                    kept &= (column >= test.value[0]) & (column <= test.value[1])
         return kept
 
     def filters(self) -> Iterator[Filter]:

@@ -51,7 +51,7 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
     question, watch = data.questions[0], Stopwatch()
     half = ours.expression(Filter("random", 0.5, (Test("kind", "eq", f"{SHARES[0]:g}"),)))
     scope = Scope(ours.index, None, half)
-    view = resident.view_of(ours.index, scope.sql)
+    view = resident.view_of(ours.index)
     assert view
     chunk_ids, documents = view.memory.chunk_ids, view.memory.document_ids
 
@@ -62,11 +62,11 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
         memory._rank(chunk_ids[:count], compared, None)
 
     def name(number: int) -> None:
-        below = Scope(ours.index, None, ours.expression(Filter("random", 0, (Test("x", "lt", number),))))
-        resident.forget_masks(ours.index)
-        anew = resident.view_of(ours.index, below.sql)
+        ours.asked += 1
+        below = Filter("random", 0, (Test("x", "lt", number),)).never_asked(ours.asked)
+        anew = resident.view_of(ours.index)
         assert anew
-        anew.kept(below.filter)
+        anew.kept(Scope(ours.index, None, ours.expression(below)).filter)
 
     @cache
     def first(rows: int) -> Selection:

@@ -38,20 +38,6 @@ def of_collection(expression: Expression, collection_id: int) -> Expression:
             return expression
 
 
-def declared_in(expression: Expression) -> dict[str, int]:
-    """Return the primary keys of the MetadataFields that an expression of one collection asks about, by name."""
-    match expression:
-        case Condition(field):
-            ((_collection_id, pk),) = field.declared
-            return {field.name: pk}
-        case And(parts) | Or(parts):
-            return {name: pk for part in parts for name, pk in declared_in(part).items()}
-        case Not(part):
-            return declared_in(part)
-        case Phrase():
-            return {}
-
-
 def without(expression: Expression, name: str) -> Expression:
     """Return an expression without those of its parts, all of which have to hold, that ask about a field."""
     parts = expression.parts if isinstance(expression, And) else (expression,)

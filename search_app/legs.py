@@ -37,7 +37,7 @@ def legs_for(request: SearchRequest, index: VectorIndex) -> Asked:
     view = None
     if request.like or request.mode is not Mode.LEXICAL:
         with watch.step("count"):
-            view = resident.view_of(index, scope.sql)
+            view = resident.view_of(index)
     query = words_of(request.like) if request.like else clean_query(request.query)
     words = LexicalLeg(scope, query, watch, view.version if view else None)
     if request.like:

@@ -23,7 +23,6 @@ from collections_app import changes
 from collections_app.models import Chunk, ChunkState, VectorIndex
 from collections_app.vectors import LiveVectors, live_vectors, vectors_of
 from search_app import planner
-from search_app.filter_sql import FilterSQL
 from search_app.resident_view import Resident, State, View
 from search_app.vector_memory import VectorMemory, bytes_per_passage
 
@@ -139,7 +138,7 @@ def _key(index: VectorIndex) -> object:
     return index.public_id, index.generation, index.profile_id
 
 
-def view_of(index: VectorIndex, sql: FilterSQL) -> View | None:
+def view_of(index: VectorIndex) -> View | None:
     """Return the index as SQL has it now, if it is in memory; else None, and it may be so a little later.
 
     It is built when it is searched for the second time: a command that asks one question should not read everything.
@@ -156,18 +155,12 @@ def view_of(index: VectorIndex, sql: FilterSQL) -> View | None:
         _registry.drop(key)
         _build_elsewhere(index)
         return None
-    return View(state.memory, resident, state, sql)
+    return View(state.memory, resident, state)
 
 
 def forget(index: VectorIndex) -> None:
     """Take an index out of memory, because what it says is not what SQL has."""
     _registry.drop(_key(index))
-
-
-def forget_masks(index: VectorIndex) -> None:
-    """Forget which passages of an index any filter keeps: to measure what a filter costs the first time."""
-    if resident := _registry.get(_key(index)):
-        resident.forget_masks()
 
 
 def forget_all() -> None:

@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
-from typing import Any
 
 import numpy as np
-from django.db.models import Aggregate, BinaryField, Q, QuerySet, TextField
-from django.db.models.sql.compiler import SQLCompiler
 
 from collections_app.changes import Position
-from collections_app.models import Document, MetadataValue, VectorIndex
-from search_app.filter_sql import FilterSQL, Form
+from collections_app.models import Document, VectorIndex
+from search_app.document_sets import rows_kept, saying
 from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
 from search_app.vector_memory import Ids, Mask, Selection, VectorMemory
 
@@ -26,22 +23,6 @@ from search_app.vector_memory import Ids, Mask, Selection, VectorMemory
 _MASKS, _RECHECKED = 64, 2000
 # Selections that are remembered, and which share of the memory all together take beside it. One may be larger.
 _SELECTIONS, _SELECTED = 64, 0.125
-
-
-class DocumentIds(Aggregate):
-    """The ids of all rows in one value: fetching a row for each takes five times as long."""
-
-    name = "document_ids"
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: object, **extra: object) -> tuple[str, Any]:
-        self.output_field = TextField()
-        sql, parameters = compiler.compile(self.source_expressions[0])
-        return f"GROUP_CONCAT({sql})", list(parameters)
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: object, **extra: object) -> tuple[str, list[object]]:
-        self.output_field = BinaryField()
-        sql, parameters = compiler.compile(self.source_expressions[0])
-        return f"STRING_AGG(INT8SEND({sql}), '')", list(parameters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,12 +77,6 @@ class Resident:
             kept += [known.selection.nbytes for known in selected]
             return self.state.memory.nbytes + sum(kept)
 
-    def forget_masks(self) -> None:
-        """Forget which passages any filter keeps."""
-        with self.mask_lock:
-            self.masks.clear()
-            self.selections.clear()
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -110,7 +85,6 @@ class View:
     memory: VectorMemory
     _resident: Resident
     _state: State
-    _sql: FilterSQL
     _known: dict[Expression, Mask] = field(default_factory=dict)
 
     @property
@@ -228,39 +202,13 @@ class View:
 
     def _evaluate(self, condition: Condition | Phrase, document_ids: Ids | None) -> Mask:
         """Ask SQL which rows' documents a condition keeps; with `document_ids`, other rows may come out either way."""
-        if isinstance(condition, Phrase):
-            return self._saying(condition, document_ids)
-        return self._combine(self._sql.condition(condition, document="document", form=Form.SET), document_ids)
-
-    def _saying(self, phrase: Phrase, document_ids: Ids | None) -> Mask:
+        if isinstance(condition, Condition):
+            return rows_kept(condition, self.memory.rows_of, among=document_ids)
         collection = VectorIndex.objects.filter(pk=self._resident.index_id).values("collection")
         documents = Document.objects.alive().filter(collection__in=collection)
         if document_ids is not None:
             documents = documents.filter(pk__in=document_ids.tolist())
-        documents = documents.filter(self._sql.condition(phrase, document="pk", form=Form.SET))
-        return self.memory.rows_of(_ids_of(documents, "pk"))
-
-    def _combine(self, condition: Q, document_ids: Ids | None) -> Mask:
-        """Evaluate a condition made of sets of documents, asking for each set by itself."""
-        parts = [self._part(child, document_ids) for child in condition.children]
-        if condition.connector == Q.OR:
-            rows = reduce(or_, parts, np.zeros(self.memory.size, dtype=np.bool_))
-        else:
-            rows = reduce(and_, parts, np.ones(self.memory.size, dtype=np.bool_))
-        return ~rows if condition.negated else rows
-
-    def _part(self, child: object, document_ids: Ids | None) -> Mask:
-        match child:
-            case Q():
-                return self._combine(child, document_ids)
-            case (_, QuerySet() as values):
-                if document_ids is not None:
-                    values = values.filter(document__in=document_ids.tolist())
-                return self.memory.rows_of(_ids_of(values, "document"))
-            case (_, []):
-                return np.zeros(self.memory.size, dtype=np.bool_)
-            case _:
-                raise TypeError(f"A filter is made of sets of documents, and not of {child!r}.")
+        return self.memory.rows_of(saying(condition, documents))
 
 
 def _conditions(expression: Expression) -> Iterator[Condition | Phrase]:
@@ -272,12 +220,3 @@ def _conditions(expression: Expression) -> Iterator[Condition | Phrase]:
                 yield from _conditions(part)
         case Not(part):
             yield from _conditions(part)
-
-
-def _ids_of(rows: QuerySet[MetadataValue] | QuerySet[Document], column: str) -> Ids:
-    found = rows.order_by().aggregate(ids=DocumentIds(column))["ids"]
-    if not found:
-        return np.empty(0, dtype=np.int64)
-    if isinstance(found, str):
-        return np.fromstring(found, sep=",", dtype=np.int64)
-    return np.frombuffer(found, dtype=">i8").astype(np.int64)

@@ -20,8 +20,9 @@ from collections_app.models import (
 )
 from collections_app.prepared import Many, prepared
 from search_app import planner
-from search_app.filter_fields import declared_in, of_collection
-from search_app.filter_sql import FilterSQL, Form
+from search_app.filter_fields import of_collection
+from search_app.filter_shape import Shape, shape_of
+from search_app.filter_sql import Form, condition_of
 from search_app.filters import EVERYTHING, Expression
 from search_app.planner import Counts, Kept
 
@@ -46,12 +47,13 @@ class Scope:
     index: VectorIndex
     user: User | AnonymousUser | None
     filter: Expression
-    sql: FilterSQL = field(init=False)
+    # What tells the statements of filters apart: they are put together once for all values.
+    shape: Shape = field(init=False)
 
     def __post_init__(self) -> None:
         # So that what is remembered of a filter serves whoever searches the collection, with others or alone.
         object.__setattr__(self, "filter", of_collection(self.filter, self.index.collection_id))
-        object.__setattr__(self, "sql", FilterSQL(declared_in(self.filter)))
+        object.__setattr__(self, "shape", shape_of(self.filter))
 
     @property
     def is_filtered(self) -> bool:
@@ -69,7 +71,7 @@ class Scope:
         """Return all documents in scope."""
         documents = Document.objects.alive().filter(Exists(self._readable()), collection=self.index.collection_id)
         if self.is_filtered:
-            documents = documents.filter(self.sql.condition(self.filter, document="pk", form=Form.SET))
+            documents = documents.filter(condition_of(self.filter, document="pk", form=Form.SET))
         return documents
 
     def read(
@@ -83,8 +85,8 @@ class Scope:
         return prepared(
             lambda: wanted(self._chunks(Many("chunks"))),
             *(wanted.__code__, permission_of(self.user), self.index.pk, self.index.collection_id),
-            self.filter,
-        ).rows(chunks=chunk_ids, **values)
+            self.shape.expression,
+        ).rows(chunks=chunk_ids, **self.shape.values, **values)
 
     def _chunks(self, chunk_ids: Many) -> QuerySet[Chunk]:
         chunks = Chunk.objects.filter(
@@ -95,7 +97,7 @@ class Scope:
             document__collection=self.index.collection_id,
         ).order_by()
         if self.is_filtered:
-            chunks = chunks.filter(self.sql.condition(self.filter, document="document", form=Form.PROBE))
+            chunks = chunks.filter(condition_of(self.shape.expression, document="document", form=Form.PROBE))
         return chunks
 
     def count(self, *, wanted: int) -> Counts:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from collections_app import server_statements
 from collections_app.models import Collection
-from collections_app.prepared import ManyTexts, Parameter, Statement, prepared
+from collections_app.prepared import ManyTexts, Operand, Parameter, Statement, prepared
 from collections_app.services import create_collection
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
@@ -66,6 +66,22 @@ def test_constants_are_part_of_the_name_so_that_no_name_stands_for_two_statement
     for _ in range(4):
         assert asked([collection.slug], "Another") == [collection]
         assert asked([collection.slug], "One") == []
+    assert kept() == 2
+
+
+def test_for_each_value_that_decides_how_to_answer_there_is_a_plan() -> None:
+    name: Any = Collection._meta.get_field("name")
+    one, awkward = create_collection("One"), create_collection(AWKWARD)
+    named = prepared(
+        lambda: Collection.objects.filter(slug__in=ManyTexts("slugs"), name__in=[Operand("name", name)]).order_by("pk")
+    )
+    slugs = [one.slug, awkward.slug]
+    for _ in range(4):
+        assert named.rows(slugs=slugs, name="One") == [one]
+        assert named.rows(slugs=slugs, name=AWKWARD) == [awkward]
+    assert kept() == 2
+    assert named.rows(slugs=slugs, name="Another") == []
+    assert named.rows(slugs=[one.slug], name=AWKWARD) == []
     assert kept() == 2
 
 

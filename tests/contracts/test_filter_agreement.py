@@ -4,21 +4,26 @@ import itertools
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from django.db.models import QuerySet
 from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from collections_app import services
 from collections_app.metadata import MAX_TEXT, FieldSpec, FieldType, parse_value
 from collections_app.models import Document, MetadataField, MetadataValue
+from collections_app.prepared import Many, prepared
 from collections_app.projection import record_metadata
 from collections_app.vectorstores import Record, VectorStore
 from collections_app.vectorstores.values import are_kept
-from search_app.filter_sql import FilterSQL, Form
+from search_app.document_sets import rows_kept
+from search_app.filter_shape import shape_of
+from search_app.filter_sql import Form, condition_of
 from search_app.filter_store import where_of
 from search_app.filters import OPERATORS, And, Condition, Expression, Not, Operands, Or, Phrase, operators_of
 from tests.conftest import save
@@ -192,6 +197,24 @@ class Shelf:
             for position, value in enumerate(values)
         )
 
+    @property
+    def ids(self) -> list[int]:
+        return [document.pk for document in self.documents]
+
+    def declared(self, expression: Expression) -> Expression:
+        """Return an expression whose fields know that the collection declares them."""
+        match expression:
+            case Condition(field):
+                return replace(expression, field=self.fields[field.name].spec)
+            case And(parts):
+                return And(tuple(map(self.declared, parts)))
+            case Or(parts):
+                return Or(tuple(map(self.declared, parts)))
+            case Not(part):
+                return Not(self.declared(part))
+            case Phrase():
+                return expression
+
     def _value(self, document: Document, name: str, position: int, value: Any) -> MetadataValue:
         field = self.fields[name]
         return MetadataValue(document=document, field=field, position=position, **{field.type: value})
@@ -229,12 +252,33 @@ ONE_SECOND = datetime(2000, 1, 1, tzinfo=UTC)
 @example(Case([{}] * 6, Or((And(()), Condition(NUMBERS, "exists", (True,))))))
 def test_sql_keeps_what_the_reference_keeps_in_both_forms(shelf: Shelf, case: Case) -> None:
     shelf.put(case.rows)
-    sql = FilterSQL({name: field.pk for name, field in shelf.fields.items()})
-    wanted = shelf.wanted(case)
+    wanted, expression = shelf.wanted(case), shelf.declared(case.expression)
+    shape = shape_of(expression)
     for form in Form:
-        kept = Document.objects.filter(pk__in=[document.pk for document in shelf.documents])
-        kept = kept.filter(sql.condition(case.expression, document="pk", form=form))
+        kept = Document.objects.filter(condition_of(expression, document="pk", form=form), pk__in=shelf.ids)
         assert (form, set(kept.values_list("pk", flat=True))) == (form, wanted)
+        known_by_its_shape = prepared(asking(shape.expression, form), shape.expression, form)
+        assert (form, set(known_by_its_shape.rows(documents=shelf.ids, **shape.values))) == (form, wanted)
+
+
+def asking(expression: Expression, form: Form) -> Callable[[], QuerySet[Document, int]]:
+    condition = condition_of(expression, document="pk", form=form)
+    return lambda: Document.objects.filter(condition, pk__in=Many("documents")).values_list("pk", flat=True)
+
+
+@settings(a_fixture_for_all_examples, max_examples=150)
+@given(case=cases(phrases=False))
+@example(Case([{MARKS.name: [1, 2]}] * 6, Condition(MARKS, "all", (1, 1))))
+def test_the_sets_that_a_condition_is_made_of_are_what_the_reference_keeps(shelf: Shelf, case: Case) -> None:
+    shelf.put(case.rows)
+    ids, some = np.array(shelf.ids), np.array(shelf.ids[1::2])
+    for condition in conditions_of(case.expression):
+        wanted = np.isin(ids, list(shelf.wanted(Case(case.rows, condition))))
+        declared = shelf.declared(condition)
+        assert isinstance(declared, Condition)
+        assert (rows_kept(declared, lambda found: np.isin(ids, found)) == wanted).all()
+        among = rows_kept(declared, lambda found: np.isin(ids, found), among=some)
+        assert (among[1::2] == wanted[1::2]).all()
 
 
 @settings(a_fixture_for_all_examples, max_examples=150)
@@ -262,19 +306,20 @@ def test_a_store_keeps_what_the_reference_keeps_or_says_that_it_cannot(
 def in_the_last_bits(case: Case) -> bool:
     """Say whether two numbers of a case differ in no more than what a store may lose of them, see `are_kept`."""
     numbers = {value for row in case.rows for values in row.values() for value in values if isinstance(value, float)}
-    numbers.update(numbers_of(case.expression))
+    conditions = conditions_of(case.expression)
+    numbers.update(value for each in conditions for value in each.values if isinstance(value, float))
     return any(are_kept({"": one}, {"": other}) for one, other in itertools.combinations(numbers, 2))
 
 
-def numbers_of(expression: Expression) -> Iterator[float]:
+def conditions_of(expression: Expression) -> Iterator[Condition]:
     match expression:
         case And(parts) | Or(parts):
             for part in parts:
-                yield from numbers_of(part)
+                yield from conditions_of(part)
         case Not(part):
-            yield from numbers_of(part)
+            yield from conditions_of(part)
         case Condition():
-            yield from (value for value in expression.values if isinstance(value, float))
+            yield expression
 
 
 _names: dict[int, str] = {}

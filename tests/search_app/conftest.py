@@ -12,7 +12,6 @@ from collections_app.recent import Recent
 from search_app import planner, query_vectors, resident
 from search_app.filters import EVERYTHING, Expression, parse_parameters
 from search_app.resident_view import View
-from search_app.scope import Scope
 from search_app.search import SearchRequest, SearchResponse, search
 from tests.conftest import Drain, serving_index
 
@@ -124,10 +123,9 @@ def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(resident._registry, "room_beside", lambda key: 0)
 
 
-def view(collection: Collection, expression: Expression = EVERYTHING) -> View | None:
+def view(collection: Collection) -> View | None:
     """Return the collection as a search that begins now sees it in memory, None if it is not there."""
-    index = serving_index(collection)
-    return resident.view_of(index, Scope(index, None, expression).sql)
+    return resident.view_of(serving_index(collection))
 
 
 Remember = Callable[[Collection], None]

@@ -5,7 +5,7 @@ import pytest
 from collections_app import services
 from collections_app.exceptions import InvalidFilter
 from collections_app.models import Chunk, Collection, Document
-from search_app.filter_sql import FilterSQL, Form
+from search_app.filter_sql import Form, condition_of
 from search_app.filters import MAX_PHRASE, And, Expression, Not, Or, Phrase, read_phrase
 from tests.conftest import Drain, save
 from tests.search_app.conftest import ask, keys
@@ -34,10 +34,9 @@ def texts(collection: Collection) -> Collection:
 
 def kept(collection: Collection, expression: Expression) -> set[str]:
     """Return the keys of the documents that are kept, which both forms have to agree on."""
-    sql = FilterSQL({})
     documents = Document.objects.filter(collection=collection)
     as_set, as_probe = (
-        set(documents.filter(sql.condition(expression, document="pk", form=form)).values_list("key", flat=True))
+        set(documents.filter(condition_of(expression, document="pk", form=form)).values_list("key", flat=True))
         for form in Form
     )
     assert as_set == as_probe
@@ -94,7 +93,7 @@ def test_a_phrase_across_two_passages_keeps_the_document_with_all_its_passages(d
     chunks = Chunk.objects.filter(index=collection.serving_index_id)
     assert chunks.filter(document__key="long").count() > 2
     expression = phrase("ten. One two")
-    condition = FilterSQL({}).condition(expression, document="document", form=Form.PROBE)
+    condition = condition_of(expression, document="document", form=Form.PROBE)
     assert set(chunks.filter(condition).values_list("document__key", flat=True)) == {"long"}
     assert keys(ask(collection, "the end", filter=expression)) == ["long"]
 

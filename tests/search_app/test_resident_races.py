@@ -16,7 +16,6 @@ from collections_app import changes
 from collections_app.models import Chunk, ChunkState, Collection, Document
 from search_app import resident
 from search_app.filters import EVERYTHING, Expression
-from search_app.scope import Scope
 from search_app.search import Mode
 from search_app.vector_memory import Ids
 from tests.collections_app.test_races import PATIENCE, Elsewhere, StoppedBatch
@@ -55,9 +54,7 @@ def elsewhere(act: Callable[[], object]) -> None:
 
 def in_memory(collection: Collection, expression: Expression = EVERYTHING) -> set[str]:
     """Return the keys of the documents that memory has now, without SQL's second look."""
-    index = serving_index(collection)
-    scope = Scope(index, None, expression)
-    view = resident.view_of(index, scope.sql)
+    view = resident.view_of(serving_index(collection))
     assert view, "it is not in memory"
     rows = view.memory.alive if expression == EVERYTHING else view.memory.alive & view.kept(expression)
     documents: Ids = view.memory.document_ids[: view.memory.size][rows]

@@ -20,7 +20,7 @@ def test_what_a_filter_selects_is_worked_out_again_when_something_changed_and_no
     old = where(films, year__lt="1990")
 
     def selected() -> Selection:
-        now = view(films, old)
+        now = view(films)
         assert now
         return now.selection(old)
 
@@ -39,11 +39,11 @@ def test_what_a_filter_selects_is_worked_out_again_when_something_changed_and_no
 def test_a_filter_that_keeps_much_is_remembered_beside_everything(library: Collection, remember: Remember) -> None:
     remember(library)
     red = where(library, colour="red")
-    now = view(library, red)
+    now = view(library)
     assert now
     first, everything = now.selection(red), now.selection(EVERYTHING)
     assert first.passages / everything.passages > 0.2
-    again = view(library, red)
+    again = view(library)
     assert again
     assert (again.selection(red), again.selection(EVERYTHING)) == (first, everything)
 
@@ -53,13 +53,13 @@ def test_selections_of_a_memory_that_grew_out_of_its_place_are_let_go(
 ) -> None:
     remember(films)
     for year in (1980, 1990):
-        now = view(films, where(films, year__gte=str(year)))
+        now = view(films)
         assert now
         now.selection(where(films, year__gte=str(year)))
     save(films, "new", "A new film.", metadata={"year": 2020})
     drain(films)
     late = where(films, year__gte="2000")
-    now = view(films, late)
+    now = view(films)
     assert now
     now.selection(late)
     assert list(now._resident.selections) == [late]
@@ -80,7 +80,7 @@ def test_selections_that_are_remembered_do_not_add_up(films: Collection, remembe
     remember(films)
     for year in range(1900, 2100):
         later = where(films, year__gte=str(year))
-        now = view(films, later)
+        now = view(films)
         assert now
         now.selection(later)
     assert now
