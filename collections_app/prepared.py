@@ -15,7 +15,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import copy
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
@@ -32,8 +31,8 @@ from collections_app import server_statements
 from collections_app.server_statements import PLACE, ServerStatement
 
 Row = TypeVar("Row")
-# Statements that are remembered; and for each of them, those that servers may keep for values of its Operands.
-_MOST, _MOST_WRITTEN = 512, 64
+# Statements that are remembered.
+_MOST = 512
 
 
 class Parameter(Expression):
@@ -52,10 +51,7 @@ class Parameter(Expression):
 
 
 class Operand(Parameter):
-    """The place of a value that a column is compared with, on which it depends how the statement is best answered.
-
-    A server keeps a plan for each such value: one for all would read half of a table where it should look at ten rows.
-    """
+    """The place of a value that is compared with a column: of whatever type the column has."""
 
     def __init__(self, name: str, column: "Field[Any, Any]") -> None:
         super().__init__(name)
@@ -118,7 +114,7 @@ class Statement(Generic[Row]):
         self._compiler: Any = queryset.query.get_compiler(queryset.db)
         self._sql: str | None = None
         self._parameters: tuple[Any, ...] = ()
-        self._written_with = lru_cache(maxsize=_MOST_WRITTEN)(self._write)
+        self._server_statement: ServerStatement | None = None
         try:
             self._sql, self._parameters = self._compiler.as_sql()
         except EmptyResultSet:
@@ -140,23 +136,21 @@ class Statement(Generic[Row]):
             for each in self._parameters
         ]
         if server_statements.can_keep(connection):
-            pairs = list(zip(self._parameters, given, strict=True))
-            kept = self._written_with(*(value for each, value in pairs if isinstance(each, Operand)))
+            kept = self._on_server(connection)
             try:
                 if server_statements.is_kept(kept, connection):
-                    return self._execute(kept.sql, [value for each, value in pairs if _is_open(each)])
+                    pairs = zip(self._parameters, given, strict=True)
+                    return self._execute(kept.sql, [value for each, value in pairs if isinstance(each, Parameter)])
             except DatabaseError as error:
                 if not server_statements.gave_up(error, connection):
                     raise
         return self._execute(self._sql, given)
 
-    def _write(self, *operands: Any) -> ServerStatement:
-        """Write the statement down that a server keeps for these values of its Operands, in their order."""
-        left = iter(operands)
-        parameters = [
-            PLACE if _is_open(each) else next(left) if isinstance(each, Operand) else each for each in self._parameters
-        ]
-        return ServerStatement(str(self._sql), parameters, connections[self._queryset.db])
+    def _on_server(self, connection: BaseDatabaseWrapper) -> ServerStatement:
+        if self._server_statement is None:
+            parameters = [PLACE if isinstance(each, Parameter) else each for each in self._parameters]
+            self._server_statement = ServerStatement(str(self._sql), parameters, connection)
+        return self._server_statement
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
         of, connection = self._queryset, connections[self._queryset.db]
@@ -185,11 +179,6 @@ class Statement(Generic[Row]):
             ),
         )
         return list(of._iterable_class(source))
-
-
-def _is_open(parameter: Any) -> bool:
-    """Return whether a statement that a server keeps has a place for it."""
-    return isinstance(parameter, Parameter) and not isinstance(parameter, Operand)
 
 
 class _Statements:

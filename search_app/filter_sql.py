@@ -84,7 +84,18 @@ def _comparison(condition: Condition, document: str, form: Form) -> Q:
 def _having(values: QuerySet[MetadataValue, Any], document: str, form: Form) -> Q:
     if form is Form.SET:
         return Q(**{f"{document}__in": values.values("document")})
-    return Q(Exists(values.filter(document=OuterRef(document))))
+    return Q(_Probe(values.filter(document=OuterRef(document))))
+
+
+class _Probe(Exists):
+    """EXISTS that PostgreSQL asks for each row by itself.
+
+    It would rather make a join of it, for which it may read all documents that have the value: how many these are, a
+    plan that is kept for all values does not know.
+    """
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="EXISTS(%(subquery)s OFFSET 0)", **context)
 
 
 def _equal(values: QuerySet[MetadataValue], condition: Condition) -> QuerySet[MetadataValue]:

@@ -1,6 +1,7 @@
 """Statements that PostgreSQL keeps: the same rows, by a name that says what they are, and no trust in a pooler."""
 
 import logging
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,14 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from collections_app import server_statements
-from collections_app.models import Collection
-from collections_app.prepared import ManyTexts, Operand, Parameter, Statement, prepared
+from collections_app.metadata import FieldType
+from collections_app.models import Collection, Document, MetadataField, MetadataValue
+from collections_app.prepared import Many, ManyTexts, Parameter, Statement, prepared
 from collections_app.services import create_collection
+from search_app.filter_shape import shape_of
+from search_app.filter_sql import Form, condition_of
+from search_app.filters import Condition, Expression
+from tests.conftest import save
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 AWKWARD = "50% of %s, $1 and \\ 'quoted' \"too\" 文 🦊"
@@ -69,20 +75,35 @@ def test_constants_are_part_of_the_name_so_that_no_name_stands_for_two_statement
     assert kept() == 2
 
 
-def test_for_each_value_that_decides_how_to_answer_there_is_a_plan() -> None:
-    name: Any = Collection._meta.get_field("name")
-    one, awkward = create_collection("One"), create_collection(AWKWARD)
-    named = prepared(
-        lambda: Collection.objects.filter(slug__in=ManyTexts("slugs"), name__in=[Operand("name", name)]).order_by("pk")
+def test_values_of_every_type_are_given_to_one_plan() -> None:
+    collection = create_collection("One")
+    tea, mate = (save(collection, key, "A text.") for key in ("tea", "mate"))
+    values = {
+        FieldType.TEXT: AWKWARD,
+        FieldType.INTEGER: -(2**63),
+        FieldType.NUMBER: 1e-300,
+        FieldType.BOOLEAN: False,
+        FieldType.DATE: date(1, 1, 1),
+        FieldType.DATETIME: datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    }
+    for kind, value in values.items():
+        field = MetadataField.objects.create(collection=collection, name=kind, source_name=kind, type=kind.value)
+        MetadataValue.objects.create(document=tea, field=field, **{kind: value})
+        for operator in ("eq", "gte") if kind is not FieldType.BOOLEAN else ("eq",):
+            before = kept()
+            for form in Form:
+                shape = shape_of(Condition(field.spec, operator, (value,)))
+                for _ in range(4):
+                    documents = statement_of(shape.expression, form).rows(ids=[tea.pk, mate.pk], **shape.values)
+                    assert documents == [(tea.pk,)]
+            assert kept() == before + len(Form)
+
+
+def statement_of(expression: Expression, form: Form) -> Statement[tuple[int]]:
+    condition = condition_of(expression, document="pk", form=form)
+    return prepared(
+        lambda: Document.objects.filter(condition, pk__in=Many("ids")).order_by().values_list("pk"), expression, form
     )
-    slugs = [one.slug, awkward.slug]
-    for _ in range(4):
-        assert named.rows(slugs=slugs, name="One") == [one]
-        assert named.rows(slugs=slugs, name=AWKWARD) == [awkward]
-    assert kept() == 2
-    assert named.rows(slugs=slugs, name="Another") == []
-    assert named.rows(slugs=[one.slug], name=AWKWARD) == []
-    assert kept() == 2
 
 
 def test_in_a_transaction_an_unknown_name_would_cost_everything_so_none_is_used() -> None:
