@@ -16,6 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,9 @@ _ASKED_BEFORE = 2
 # How many the server keeps for a connection, some ten kilobytes each, and of how many it is known how often they came.
 _MOST_KEPT, _MOST_COUNTED = 100, 1000
 # How long a plan is kept, in seconds: one that was made while tables were small reads all of them when they have grown.
-_LASTS = 30.0
+# A statement that was kept for long before gets a plan for as long again: the table has hardly doubled then. PostgreSQL
+# itself plans anew when tables are analysed. Each plan is dear: the first five executions are planned for themselves.
+_LASTS, _LASTS_AT_MOST = 30.0, 600.0
 # After so many surprises nothing is kept any more.
 _MOST_SURPRISES = 3
 # There is a statement of the name already, which then is this one; there is none; its tables are others than they were.
@@ -60,19 +63,32 @@ class ServerStatement:
         self.sql = f"EXECUTE {self.name}" + (f" ({', '.join(['%s'] * places)})" if places else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Age:
+    """Since when a statement has been kept, and planned as it is now."""
+
+    kept_since: float
+    planned_at: float
+
+    @property
+    def lasts(self) -> float:
+        return min(_LASTS_AT_MOST, max(_LASTS, self.planned_at - self.kept_since))
+
+
 class _Kept:
     """What the server keeps for one connection since when, and how often others were asked; the last is at the end."""
 
     def __init__(self) -> None:
         self._asked: OrderedDict[str, int] = OrderedDict()
-        self._names: OrderedDict[str, float] = OrderedDict()
+        self._names: OrderedDict[str, _Age] = OrderedDict()
 
     def has(self, statement: ServerStatement, connection: BaseDatabaseWrapper) -> bool:
         """Count a use, and have the server keep a statement that is used often; return whether it does."""
-        name = statement.name
+        name, age = statement.name, None
         if name in self._names:
             self._names.move_to_end(name)
-            if time.monotonic() - self._names[name] < _LASTS:
+            age = self._names[name]
+            if time.monotonic() < age.planned_at + age.lasts:
                 return True
             self._forget(name, connection)
         elif not self._is_frequent(name):
@@ -85,7 +101,8 @@ class _Kept:
         except DatabaseError as error:
             if _state_of(error) != _THERE:
                 raise
-        self._names[name] = time.monotonic()
+        now = time.monotonic()
+        self._names[name] = _Age(age.kept_since if age else now, now)
         return True
 
     def _is_frequent(self, name: str) -> bool:

@@ -1,7 +1,9 @@
 """Statements that PostgreSQL keeps: the same rows, by a name that says what they are, and no trust in a pooler."""
 
+import itertools
 import logging
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -124,11 +126,25 @@ def test_what_was_asked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch
 
 def test_a_plan_is_made_anew_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     collection = create_collection("One")
-    monkeypatch.setattr(server_statements, "_LASTS", 0.0)
+    monkeypatch.setattr(server_statements, "_LASTS_AT_MOST", 0.0)
     with CaptureQueriesContext(connection) as queries:
         assert [asked([collection.slug]) for _ in range(5)] == [[collection]] * 5
     assert sum(query["sql"].startswith("PREPARE") for query in queries) == 3
     assert kept() == 1
+
+
+def test_a_statement_that_was_kept_for_long_is_planned_ever_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = create_collection("One")
+    now = 0.0
+    monkeypatch.setattr(server_statements, "time", SimpleNamespace(monotonic=lambda: now))
+    planned = []
+    for now in range(0, 6000, 10):
+        with CaptureQueriesContext(connection) as queries:
+            assert asked([collection.slug]) == [collection]
+        if any(query["sql"].startswith("PREPARE") for query in queries):
+            planned.append(now)
+    assert planned[:6] == [20, 50, 80, 140, 260, 500]
+    assert {later - earlier for earlier, later in itertools.pairwise(planned[7:])} == {600}
 
 
 def test_a_server_that_was_handed_on_is_asked_in_full_and_soon_nothing_more_is_kept(
