@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import copy
 from types import SimpleNamespace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connections
@@ -45,17 +45,25 @@ class Parameter(Expression):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         return "%s", [self]
 
+    def resolve_expression(self, *_args: Any, **_options: Any) -> Self:
+        # There is nothing to resolve, and a filter may have thousands: a copy of each for each query takes long.
+        return self
+
     def bound(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return what the driver is given for `value`."""
         return value
 
 
 class Operand(Parameter):
-    """The place of a value that is compared with a column: of whatever type the column has."""
+    """The place of a value that is compared with a column: of whatever type the column has. Equal to itself alone."""
 
     def __init__(self, name: str, column: "Field[Any, Any]") -> None:
         super().__init__(name)
         self.column = column
+
+    # Expressions compare what they were made of, which takes Django long to say.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def bound(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         return self.column.get_db_prep_value(value, connection)
@@ -111,20 +119,23 @@ class Statement(Generic[Row]):
 
     def __init__(self, queryset: "QuerySet[Any, Row]") -> None:
         self._queryset: Any = queryset
-        self._compiler: Any = queryset.query.get_compiler(queryset.db)
+        compiler: Any = queryset.query.get_compiler(queryset.db)
         self._sql: str | None = None
         self._parameters: tuple[Any, ...] = ()
         self._server_statement: ServerStatement | None = None
         try:
-            self._sql, self._parameters = self._compiler.as_sql()
+            self._sql, self._parameters = compiler.as_sql()
         except EmptyResultSet:
             # Whatever the values are, there are no rows.
             return
         # How columns become values, which the ORM would work out for each execution.
-        columns = [selected[0] for selected in self._compiler.select[: self._compiler.col_count]]
-        self._converters: dict[int, Any] = self._compiler.get_converters(columns)
-        is_tuple = queryset._iterable_class is ValuesListIterable and not self._compiler.has_composite_fields(columns)
+        columns = [selected[0] for selected in compiler.select[: compiler.col_count]]
+        self._converters: dict[int, Any] = compiler.get_converters(columns)
+        is_tuple = queryset._iterable_class is ValuesListIterable and not compiler.has_composite_fields(columns)
         self._is_as_fetched = is_tuple and not self._converters
+        # Of the thread that happened to compile it; kept here, it would stay open when that thread has ended.
+        compiler.connection = None
+        self._compiler = compiler
 
     def rows(self, **values: Any) -> list[Row]:
         """Execute the statement; each Parameter gets the value of its name. Raises KeyError for one without."""
@@ -157,6 +168,9 @@ class Statement(Generic[Row]):
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             fetched: list[Any] = cursor.fetchall()
+        if self._compiler.has_extra_select:
+            # Columns that only the order needs.
+            fetched = [row[: self._compiler.col_count] for row in fetched]
         if self._is_as_fetched:
             return fetched
         # The queryset's own way of making rows, with a compiler that has them already.
@@ -190,9 +204,10 @@ class _Statements:
 
     def get(self, key: Hashable) -> Statement[Any] | None:
         with self._lock:
-            if key in self._known:
+            statement = self._known.get(key)
+            if statement is not None:
                 self._known.move_to_end(key)
-            return self._known.get(key)
+            return statement
 
     def put(self, key: Hashable, statement: Statement[Any]) -> None:
         with self._lock:

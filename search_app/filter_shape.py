@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from collections_app.metadata import FieldType
@@ -44,17 +44,31 @@ def _shaped(expression: Expression, values: dict[str, Any]) -> Expression:
 
 
 def _with_places(condition: Condition, values: dict[str, Any]) -> Condition:
-    # Equal values have one place: how many there are, `all` has to know.
-    places: dict[Any, Operand] = {}
-    for value in condition.values:
-        if value not in places:
-            places[value] = _place(len(values), condition.field.type)
-            values[places[value].name] = lowered(value) if asks_for_part(condition) else value
-    return replace(condition, values=tuple(places[value] for value in condition.values))
+    places: list[Operand] = []
+    for value in _told_apart(condition):
+        place = _place(len(values), condition.field.type)
+        values[place.name] = lowered(value) if asks_for_part(condition) else value
+        places.append(place)
+    return replace(condition, values=tuple(places))
 
 
-@lru_cache(maxsize=1024)
+def _told_apart(condition: Condition) -> list[Any]:
+    """Return the values that need places, the last one of a list so often that lists of most lengths have few shapes.
+
+    Only `all` has to know how many different ones there are.
+    """
+    match condition.operator:
+        case "in" | "nin" | "any":
+            distinct = list(dict.fromkeys(condition.values))
+            return distinct + distinct[-1:] * ((1 << (len(distinct) - 1).bit_length()) - len(distinct))
+        case "all":
+            return list(dict.fromkeys(condition.values))
+        case _:
+            return list(condition.values)
+
+
+@cache
 def _place(number: int, kind: FieldType) -> Operand:
-    """Return one and the same each time: what tells two of them apart takes longer to work out than all the rest."""
+    """Return one and the same each time, so that shapes can be compared. A filter has 25,000 values at most."""
     column: Any = MetadataValue._meta.get_field(kind.value)
     return Operand(f"operand_{number}", column)

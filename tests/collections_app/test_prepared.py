@@ -1,9 +1,12 @@
 """Statements that are compiled once give what their querysets would, with the values of each execution."""
 
+import gc
+import threading
+import weakref
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from collections_app.models import Collection
@@ -52,3 +55,25 @@ def test_a_value_that_is_missing_is_an_error_and_no_condition_less() -> None:
 
 def test_a_queryset_that_can_have_no_rows_has_none() -> None:
     assert prepared(lambda: Collection.objects.filter(pk__in=[])).rows() == []
+
+
+def test_columns_that_only_the_order_needs_are_no_part_of_a_row() -> None:
+    collections = [create_collection(name) for name in ("One", "二")]
+    by_name = Collection.objects.distinct().order_by("name").values_list("slug")
+    assert prepared(lambda: by_name).rows() == list(by_name) == [(collection.slug,) for collection in collections]
+
+
+def test_the_connection_of_a_thread_that_compiled_a_statement_goes_with_the_thread() -> None:
+    compiled: list[Any] = []
+
+    def compile_it() -> None:
+        statement = Statement(Collection.objects.filter(slug=Parameter("slug")).values_list("pk"))
+        compiled.extend((statement, weakref.ref(connections["default"])))
+
+    thread = threading.Thread(target=compile_it)
+    thread.start()
+    thread.join()
+    gc.collect()
+    statement, its_connection = compiled
+    assert its_connection() is None
+    assert statement.rows(slug=create_collection("One").slug)
