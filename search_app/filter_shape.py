@@ -45,14 +45,14 @@ def _shaped(expression: Expression, values: dict[str, Any]) -> Expression:
 
 def _with_places(condition: Condition, values: dict[str, Any]) -> Condition:
     places: list[Operand] = []
-    for value in _told_apart(condition):
+    for value in _values_to_place(condition):
         place = _place(len(values), condition.field.type)
         values[place.name] = lowered(value) if asks_for_part(condition) else value
         places.append(place)
     return replace(condition, values=tuple(places))
 
 
-def _told_apart(condition: Condition) -> list[Any]:
+def _values_to_place(condition: Condition) -> list[Any]:
     """Return the values that need places, the last one of a list so often that lists of most lengths have few shapes.
 
     Only `all` has to know how many different ones there are.
