@@ -114,7 +114,12 @@ def _without(line: str, cuts: Sequence[_Cut]) -> str:
     for cut in cuts:
         pieces += [line[at : cut.start], cut.stays]
         at = cut.end
-    return " ".join("".join([*pieces, line[at:]]).split())
+    return _spaced("".join([*pieces, line[at:]]))
+
+
+def _spaced(text: str) -> str:
+    """Return a text with one space wherever white space of any kind is, that which does not break included."""
+    return " ".join(text.split())
 
 
 @dataclass(slots=True)
@@ -176,7 +181,7 @@ class _Parser:
             cuts.append(self._take())
             expression = all_of(*(part.expression for part in inner))
         else:
-            stays = " ".join(token.expression.words) if isinstance(token.expression, Phrase) else ""
+            stays = _spaced(" ".join(token.expression.words)) if isinstance(token.expression, Phrase) else ""
             cuts.append(self._take(stays="" if negated != is_negation else stays))
             expression = token.expression or EVERYTHING
         return _Part(Not(expression) if is_negation else expression, cuts)

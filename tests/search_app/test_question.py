@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collections_app.exceptions import InvalidFilter
@@ -220,6 +220,7 @@ PIECES = [
 
 
 @settings(max_examples=400, deadline=None)
+@example(line='"a\N{NO-BREAK SPACE} b" year>=2000')
 @given(line=st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=12).map(" ".join) | st.text(max_size=60))
 def test_every_line_is_read_or_refused_and_each_filter_can_be_taken_out(line: str) -> None:
     try:
