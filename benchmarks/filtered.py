@@ -73,8 +73,12 @@ class Ours:
         return [candidate.document_id - self.first_id for candidate in found.ranking.slice(0, K)]
 
     def find_cold(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
+        return self.find(question, self.never_asked(filter_))
+
+    def never_asked(self, filter_: Filter) -> Filter:
+        """Return a filter that keeps the same, and that nobody has asked for yet."""
         self.asked += 1
-        return self.find(question, filter_.never_asked(self.asked))
+        return filter_.never_asked(self.asked)
 
     def find_without_memory(self, question: NDArray[np.float32], filter_: Filter) -> list[int]:
         from django.conf import settings

@@ -62,8 +62,7 @@ def measure(data: DataSet, ours: Ours) -> "Costs":
         memory._rank(chunk_ids[:count], compared, None)
 
     def name(number: int) -> None:
-        ours.asked += 1
-        below = Filter("random", 0, (Test("x", "lt", number),)).never_asked(ours.asked)
+        below = ours.never_asked(Filter("random", 0, (Test("x", "lt", number),)))
         anew = resident.view_of(ours.index)
         assert anew
         anew.kept(Scope(ours.index, None, ours.expression(below)).filter)

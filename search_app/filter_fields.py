@@ -1,21 +1,41 @@
-"""Which fields a filter asks about. Pure."""
+"""The parts that filters are made of, and the fields that they ask about. Pure."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from search_app.filters import And, Condition, Expression, Not, Or, Phrase
 
 
+def leaves(expression: Expression) -> Iterator[Condition | Phrase]:
+    """Yield the conditions and phrases of an expression, from left to right."""
+    match expression:
+        case Condition() | Phrase():
+            yield expression
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+
+
+def with_conditions(expression: Expression, change: Callable[[Condition], Condition]) -> Expression:
+    """Return an expression with each condition, from left to right, changed; all else stays."""
+    match expression:
+        case Condition():
+            return change(expression)
+        case And(parts):
+            return And(tuple(with_conditions(part, change) for part in parts))
+        case Or(parts):
+            return Or(tuple(with_conditions(part, change) for part in parts))
+        case Not(part):
+            return Not(with_conditions(part, change))
+        case Phrase():
+            return expression
+
+
 def names_in(expression: Expression) -> frozenset[str]:
     """Return the names of the fields that an expression asks about."""
-    match expression:
-        case Condition(field):
-            return frozenset({field.name})
-        case And(parts) | Or(parts):
-            return frozenset[str]().union(*map(names_in, parts))
-        case Not(part):
-            return names_in(part)
-        case Phrase():
-            return frozenset()
+    return frozenset(leaf.field.name for leaf in leaves(expression) if isinstance(leaf, Condition))
 
 
 def of_collection(expression: Expression, collection_id: int) -> Expression:
@@ -23,19 +43,13 @@ def of_collection(expression: Expression, collection_id: int) -> Expression:
 
     Raises KeyError for a field that the collection did not declare when the expression was read.
     """
-    match expression:
-        case Condition(field):
-            declared = ((collection_id, dict(field.declared)[collection_id]),)
-            is_own = field.declared == declared
-            return expression if is_own else replace(expression, field=replace(field, declared=declared))
-        case And(parts):
-            return And(tuple(of_collection(part, collection_id) for part in parts))
-        case Or(parts):
-            return Or(tuple(of_collection(part, collection_id) for part in parts))
-        case Not(part):
-            return Not(of_collection(part, collection_id))
-        case Phrase():
-            return expression
+
+    def own(condition: Condition) -> Condition:
+        field = condition.field
+        declared = ((collection_id, dict(field.declared)[collection_id]),)
+        return condition if field.declared == declared else replace(condition, field=replace(field, declared=declared))
+
+    return with_conditions(expression, own)
 
 
 def without(expression: Expression, name: str) -> Expression:

@@ -8,8 +8,9 @@ from typing import Any
 from collections_app.metadata import FieldType
 from collections_app.models import MetadataValue
 from collections_app.prepared import Operand
+from search_app.filter_fields import with_conditions
 from search_app.filter_sql import asks_for_part, lowered
-from search_app.filters import And, Condition, Expression, Not, Or
+from search_app.filters import Condition, Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +27,18 @@ class Shape:
 def shape_of(expression: Expression) -> Shape:
     """Return the shape of an expression. Phrases stay as they are, and whether a field has values at all."""
     values: dict[str, Any] = {}
-    return Shape(_shaped(expression, values), values)
 
+    def with_places(condition: Condition) -> Condition:
+        if condition.operator == "exists":
+            return condition
+        places: list[Operand] = []
+        for value in _values_to_place(condition):
+            place = _place(len(values), condition.field.type)
+            values[place.name] = lowered(value) if asks_for_part(condition) else value
+            places.append(place)
+        return replace(condition, values=tuple(places))
 
-def _shaped(expression: Expression, values: dict[str, Any]) -> Expression:
-    match expression:
-        case Condition(_, operator) if operator != "exists":
-            return _with_places(expression, values)
-        case And(parts):
-            return And(tuple(_shaped(part, values) for part in parts))
-        case Or(parts):
-            return Or(tuple(_shaped(part, values) for part in parts))
-        case Not(part):
-            return Not(_shaped(part, values))
-        case _:
-            return expression
-
-
-def _with_places(condition: Condition, values: dict[str, Any]) -> Condition:
-    places: list[Operand] = []
-    for value in _values_to_place(condition):
-        place = _place(len(values), condition.field.type)
-        values[place.name] = lowered(value) if asks_for_part(condition) else value
-        places.append(place)
-    return replace(condition, values=tuple(places))
+    return Shape(with_conditions(expression, with_places), values)
 
 
 def _values_to_place(condition: Condition) -> list[Any]:

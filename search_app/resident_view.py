@@ -6,7 +6,6 @@ up to date by the documents that changed since.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
@@ -16,6 +15,7 @@ import numpy as np
 from collections_app.changes import Position
 from collections_app.models import Document, VectorIndex
 from search_app.document_sets import rows_kept, saying
+from search_app.filter_fields import leaves
 from search_app.filters import EVERYTHING, And, Condition, Expression, Not, Or, Phrase
 from search_app.vector_memory import Ids, Mask, Selection, VectorMemory
 
@@ -100,7 +100,7 @@ class View:
     def knows(self, expression: Expression) -> bool:
         """Return whether `kept` needs next to nothing from SQL."""
         with self._resident.mask_lock:
-            return all(condition in self._resident.masks for condition in _conditions(expression))
+            return all(condition in self._resident.masks for condition in leaves(expression))
 
     def selection(self, expression: Expression) -> Selection:
         """Return the live passages whose documents `expression` keeps, as SQL has it now or a moment ago.
@@ -209,14 +209,3 @@ class View:
         if document_ids is not None:
             documents = documents.filter(pk__in=document_ids.tolist())
         return self.memory.rows_of(saying(condition, documents))
-
-
-def _conditions(expression: Expression) -> Iterator[Condition | Phrase]:
-    match expression:
-        case Condition() | Phrase():
-            yield expression
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _conditions(part)
-        case Not(part):
-            yield from _conditions(part)

@@ -3,7 +3,7 @@
 import itertools
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from collections_app.projection import record_metadata
 from collections_app.vectorstores import Record, VectorStore
 from collections_app.vectorstores.values import are_kept
 from search_app.document_sets import rows_kept
+from search_app.filter_fields import leaves, with_conditions
 from search_app.filter_shape import shape_of
 from search_app.filter_sql import Form, condition_of
 from search_app.filter_store import where_of
@@ -203,17 +204,7 @@ class Shelf:
 
     def declared(self, expression: Expression) -> Expression:
         """Return an expression whose fields know that the collection declares them."""
-        match expression:
-            case Condition(field):
-                return replace(expression, field=self.fields[field.name].spec)
-            case And(parts):
-                return And(tuple(map(self.declared, parts)))
-            case Or(parts):
-                return Or(tuple(map(self.declared, parts)))
-            case Not(part):
-                return Not(self.declared(part))
-            case Phrase():
-                return expression
+        return with_conditions(expression, lambda own: replace(own, field=self.fields[own.field.name].spec))
 
     def _value(self, document: Document, name: str, position: int, value: Any) -> MetadataValue:
         field = self.fields[name]
@@ -311,15 +302,8 @@ def in_the_last_bits(case: Case) -> bool:
     return any(are_kept({"": one}, {"": other}) for one, other in itertools.combinations(numbers, 2))
 
 
-def conditions_of(expression: Expression) -> Iterator[Condition]:
-    match expression:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from conditions_of(part)
-        case Not(part):
-            yield from conditions_of(part)
-        case Condition():
-            yield expression
+def conditions_of(expression: Expression) -> list[Condition]:
+    return [leaf for leaf in leaves(expression) if isinstance(leaf, Condition)]
 
 
 _names: dict[int, str] = {}
